@@ -1,0 +1,58 @@
+"""The ``MAGICLINK_…`` settings: typed, with their defaults, read at each access."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+PREFIX = "MAGICLINK_"
+
+
+class AppSettings:
+    """Read ``MAGICLINK_<NAME>`` from Django at each access, else the default below."""
+
+    #: HTTPS address of the Mideye Server, used while no endpoint is in the database.
+    SERVER_URL: str = ""
+    #: The key that goes with ``SERVER_URL``; it is never written to the database.
+    API_KEY: str = ""
+    #: Name of the Magic Link endpoint on that server; empty for the server's default.
+    ENDPOINT_NAME: str = ""
+    #: PEM file with the only certificate authorities to trust for ``SERVER_URL``.
+    CA_FILE: str = ""
+    #: Seconds the phone waits for an answer, 15 to 300.
+    TIMEOUT: int = 60
+    #: Seconds for which one approval opens the views that ask for it; 0 for one
+    #: request, ``"session"`` until logout.
+    MAX_AGE: int | str = 300
+    #: ``"show"`` displays two digits on the page and the phone; ``None`` shows none.
+    CODE: str | None = "show"
+    #: Dotted path of the class that runs the blocking call in the background.
+    DISPATCHER: str = "django_magiclink.dispatchers.thread.ThreadDispatcher"
+    #: Approvals that one process waits for at a time; beyond it users are told "busy".
+    MAX_WAITING: int = 500
+    #: ``user -> E.164 number or None``, callable or dotted path, for projects that
+    #: store numbers elsewhere; what it returns counts as verified.
+    GET_PHONE_NUMBER: str | Callable[[Any], str | None] | None = None
+    #: Two-letter region of numbers that are typed without a country code.
+    PHONE_REGION: str | None = None
+    #: ``request -> str``, callable or dotted path; the default is ``REMOTE_ADDR``.
+    CLIENT_ADDRESS: str | Callable[[Any], str] | None = None
+    #: Keys that encrypt API keys in the database: the first encrypts, all decrypt.
+    FIELD_KEYS: Sequence[str] = ()
+    #: Name of the site on the phone and on the pages.
+    SITE_NAME: str = ""
+    #: True allows a server on loopback without TLS: development and tests only.
+    SANDBOX: bool = False
+
+    if not TYPE_CHECKING:  # so that a misspelt name stays an error to mypy
+
+        def __getattribute__(self, name: str) -> Any:
+            value = super().__getattribute__(name)
+            if name.isupper():
+                return getattr(settings, PREFIX + name, value)
+            return value
+
+
+app_settings = AppSettings()
