@@ -1,0 +1,141 @@
+"""What a request carries: its fields, files or body, without what is ours."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from typing import Any, TypeAlias
+
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest
+from django.utils.datastructures import MultiValueDict
+
+#: Fields of our own pages' forms: which approval, which challenge, the host's fields.
+APPROVAL_FIELD = "_approval"
+CHALLENGE_FIELD = "_approval_challenge"
+FIELDS_FIELD = "_approval_fields"
+
+_NOT_THE_HOSTS = {
+    "csrfmiddlewaretoken",
+    APPROVAL_FIELD,
+    CHALLENGE_FIELD,
+    FIELDS_FIELD,
+}
+Fields: TypeAlias = MultiValueDict[str, str]
+
+_FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def is_form(request: HttpRequest) -> bool:
+    """Tell whether Django parses the body of ``request`` into ``request.POST``."""
+    return request.method == "POST" and request.content_type in _FORM_TYPES
+
+
+def own_field(request: HttpRequest, name: str) -> str:
+    """Return a field of ours, only where the form has been parsed anyway."""
+    parsed = hasattr(request, "_post") and is_form(request)
+    return request.POST.get(name, "") if parsed else ""
+
+
+def host_fields(form: MultiValueDict[str, str]) -> dict[str, list[str]]:
+    """Return the fields of ``form`` that the host's own page had."""
+    return {
+        name: [value.replace("\r\n", "\n") for value in values]
+        for name, values in form.lists()
+        if name not in _NOT_THE_HOSTS
+    }
+
+
+@dataclass(frozen=True)
+class Body:
+    """The body of a request, parsed once for all that is asked of it."""
+
+    request: HttpRequest
+
+    @cached_property
+    def form(self) -> tuple[Fields, MultiValueDict[str, Any]] | None:
+        """The fields and files, or ``None`` if the body is no form."""
+        if is_form(self.request):
+            return self.request.POST, self.request.FILES
+        if self.request.content_type == "multipart/form-data":
+            # Boundaries differ between repeats, so the parts are what counts. The body
+            # stays readable for the view.
+            stream = BytesIO(self.request.body)
+            return self.request.parse_file_upload(self.request.META, stream)
+        return None
+
+    def whole(self) -> dict[str, Any]:
+        """
+        Return all that makes the request this request, for its digest.
+
+        Not the content type: a form may come back in the other encoding.
+        """
+        request_line = {
+            "method": self.request.method,
+            "host": self.request.get_host(),
+            # Percent-encoded as our pages repeat it, which no view can tell apart.
+            "path": self.request.get_full_path(),
+        }
+        if self.form is None:
+            return request_line | {"body": self.request.body}
+        fields, files = self.form
+        return request_line | {
+            "fields": host_fields(fields),
+            "files": dict(files.lists()),
+        }
+
+    def named(
+        self, names: Collection[str], kwargs: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """
+        Return the values that ``names`` have in the URL, the query or the body.
+
+        Raise :exc:`~django.core.exceptions.BadRequest` for a name that is missing or
+        stands there twice: the view might read another value than the approved one.
+        """
+        found: dict[str, list[Any]] = {name: [] for name in names}
+        for name, value in self._everything(kwargs):
+            if name in found:
+                found[name].append(value)
+        for name, values in found.items():
+            if len(values) != 1:
+                problem = "is missing" if not values else "is given more than once"
+                raise BadRequest(f"The parameter {name!r} {problem}.")
+        return {name: values[0] for name, values in found.items()}
+
+    def _everything(self, kwargs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        yield from kwargs.items()
+        yield from _pairs(self.request.GET)
+        if self.form is not None:
+            for part in self.form:
+                yield from _pairs(part)
+        elif self.request.content_type == "application/json":
+            yield from _json_members(self.request.body)
+
+
+def _pairs(values: MultiValueDict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, items in values.lists():
+        for item in items:
+            yield (
+                name,
+                item.replace("\r\n", "\n") if isinstance(item, str) else item,
+            )
+
+
+def _json_members(body: bytes) -> list[tuple[str, Any]]:
+    try:
+        members = json.loads(body, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("The body is not JSON with unique names.") from error
+    return list(members.items()) if isinstance(members, dict) else []
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    counted = Counter(name for name, _value in pairs)
+    if counted and counted.most_common(1)[0][1] > 1:
+        raise ValueError("a name stands there twice")
+    return dict(pairs)

@@ -1,0 +1,123 @@
+"""The one blocking call: claim the approval, ask the phone, record the answer."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone, translation
+from django.views.decorators.debug import sensitive_variables
+
+from .client import GRACE, MideyeClient, Texts
+from .exceptions import (
+    CallError,
+    Inactive,
+    MagicLinkError,
+    NoPhone,
+    NotSent,
+    Refused,
+)
+from .models import Approval, Endpoint, PhoneNumber
+from .phones import hash_number
+from .status import Status
+
+logger = logging.getLogger("django_magiclink")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Call:
+    client: MideyeClient
+    number: str = field(repr=False)
+    timeout: int
+    texts: Texts
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Outcome:
+    status: Status
+    #: Whether the phone can no longer be answered, so that another may be asked.
+    over: bool
+    columns: dict[str, Any]
+
+
+def perform(
+    pk: uuid.UUID, run: Callable[[Callable[[], Any]], Any] = lambda step: step()
+) -> None:
+    """
+    Send one approval to the phone, wait for the answer and record it.
+
+    Blocks for as long as the phone may ring. Both database steps go through ``run``, so
+    that a process with many waits can give them one connection; none is held between.
+    A second delivery of the same job does nothing.
+    """
+    call = run(partial(_claim, pk))
+    if call is not None:
+        run(partial(_record, pk, _ask(call)))
+
+
+def _claim(pk: uuid.UUID) -> _Call | None:
+    approval = Approval.objects.primary().select_related("user").get(pk=pk)
+    until = timezone.now() + timedelta(seconds=approval.timeout + GRACE)
+    if not Approval.objects.advance(pk, Status.SENT, deadline=until, live_until=until):
+        return None
+    try:
+        return _prepare(approval)
+    except (MagicLinkError, ImproperlyConfigured, ValueError) as error:
+        kind = error.reason if isinstance(error, Refused) else "no_endpoint"
+        Approval.objects.advance(pk, Status.FAILED, error_kind=kind, live_slot=None)
+        return None
+
+
+@sensitive_variables("number")
+def _prepare(approval: Approval) -> _Call:
+    if approval.user is None or not approval.user.is_active:
+        raise Inactive
+    number = PhoneNumber.objects.of(approval.user)
+    if hash_number(number) != approval.number_hash:
+        raise NoPhone
+    endpoint = Endpoint.objects.of_approval(approval.endpoint_id)
+    with translation.override(approval.language or None):
+        texts = endpoint.texts(approval.text, approval.code)
+    return _Call(
+        client=endpoint.client(), number=number, timeout=approval.timeout, texts=texts
+    )
+
+
+def _ask(call: _Call) -> _Outcome:
+    try:
+        answer = call.client.authenticate(
+            call.number, timeout=call.timeout, texts=call.texts
+        )
+    except CallError as error:
+        failed, over = error.kind, isinstance(error, NotSent)
+    except Exception as error:
+        # Only the type: whatever broke may have the number in its text.
+        logger.error("The call broke: %s", type(error).__name__)
+        failed, over = "error", False
+    else:
+        return _Outcome(
+            status=answer.status,
+            over=answer.documented,
+            columns={
+                "answer_code": answer.code,
+                "http_status": answer.http_status,
+                "error_kind": answer.error_kind,
+            },
+        )
+    return _Outcome(status=Status.FAILED, over=over, columns={"error_kind": failed})
+
+
+def _record(pk: uuid.UUID, outcome: _Outcome) -> None:
+    columns = outcome.columns | ({"live_slot": None} if outcome.over else {})
+    if Approval.objects.advance(pk, outcome.status, **columns):
+        return
+    logger.warning("Approval %s: a late %s is ignored.", pk, outcome.status)
+    columns["answered"] = timezone.now()
+    if not Approval.objects.advance(pk, Status.EXPIRED, **columns):
+        Approval.objects.filter(pk=pk).update(**columns)

@@ -1,0 +1,192 @@
+"""What a guard answers instead of the view: signed, in place, as page or problem."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.views import redirect_to_login
+from django.core import signing
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.middleware.csrf import get_token
+from django.urls import reverse
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.translation import gettext_lazy
+
+from . import pages
+from .approvals import latest
+from .binding import keep_nonce, session_hash
+from .bodies import host_fields
+from .exceptions import Expired, Limited, Refused
+from .wanted import Wanted
+
+_SALT = "django_magiclink.challenge"
+#: Seconds for which a signed challenge can start an approval.
+MAX_AGE = 600
+
+_TITLES = {
+    "": gettext_lazy("This needs your approval."),
+    "login": gettext_lazy("Log in first."),
+    "no_phone": gettext_lazy("There is no phone to ask."),
+    "no_endpoint": gettext_lazy("Approvals are not available."),
+    "inactive": gettext_lazy("This account is not active."),
+    "limited": gettext_lazy("Your phone cannot be asked yet."),
+    "busy": gettext_lazy("Too many approvals are under way."),
+    "expired": gettext_lazy("This page is too old."),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Challenge:
+    """
+    An approval that is missing, and the request that needs it.
+
+    ``reason`` is set where nothing can be started; ``retry_after`` is in seconds.
+    """
+
+    request: HttpRequest = field(repr=False)
+    wanted: Wanted
+    method: str
+    path: str
+    #: Names of the file fields that the request had; a form cannot bring files back.
+    files: tuple[str, ...] = ()
+    phone: str = ""
+    reason: str = ""
+    retry_after: int | None = None
+    #: Whether the request's own fields may be shown and carried back.
+    trusted: bool = True
+    #: The host's fields, where the page is not at the guarded address.
+    carried: dict[str, list[str]] | None = None
+
+    @classmethod
+    def load(
+        cls,
+        request: HttpRequest,
+        token: str,
+        carried: dict[str, list[str]] | None = None,
+    ) -> Challenge:
+        """
+        Return the challenge that :meth:`sign` made in this session.
+
+        ``carried`` are the host's fields that came along. A challenge older than 10
+        minutes has the reason ``expired``. Raise
+        :exc:`~django_magiclink.exceptions.Expired` for one that is not ours or of
+        another session.
+        """
+        if SESSION_KEY not in request.session:
+            raise Expired
+        try:
+            content = signing.loads(token, salt=_SALT)
+        except signing.BadSignature as error:
+            raise Expired from error
+        wanted = Wanted(**content.pop("wanted"))
+        if wanted.session_hash != session_hash(request.session):
+            raise Expired
+        try:
+            signing.loads(token, salt=_SALT, max_age=MAX_AGE)
+            reason = ""
+        except signing.SignatureExpired:
+            reason = Expired.reason
+        content["files"] = tuple(content["files"])
+        return cls(
+            request=request, wanted=wanted, reason=reason, carried=carried, **content
+        )
+
+    def sign(self) -> str:
+        """Return what the start view needs to know, for this session only."""
+        content = {
+            "wanted": dataclasses.asdict(self.wanted),
+            "method": self.method,
+            "path": self.path,
+            "files": self.files,
+            "phone": self.phone,
+        }
+        return signing.dumps(content, salt=_SALT, compress=True)
+
+    def refused(self, error: Refused) -> Challenge:
+        """Return this challenge as one that cannot be started."""
+        wait = error.retry_after if isinstance(error, Limited) else None
+        return dataclasses.replace(self, reason=error.reason, retry_after=wait)
+
+    @property
+    def fields(self) -> dict[str, list[str]]:
+        """The host's fields, to be carried back, if the request may be trusted."""
+        if self.carried is not None:
+            return self.carried
+        if self.method != "POST" or not self.trusted:
+            return {}
+        return host_fields(self.request.POST)
+
+    def response(self, status: int = 401) -> HttpResponseBase:
+        """Return the answer in the form that the client asks for."""
+        if pages.wanted(self.request):
+            response = self._page(status)
+        else:
+            response = self._problem(status)
+        if status == 401:
+            response["WWW-Authenticate"] = self._authenticate()
+        if self.retry_after is not None:
+            response["Retry-After"] = str(self.retry_after)
+        patch_vary_headers(response, ["Accept", "Sec-Fetch-Dest", "HX-Request"])
+        # A cache in front of the guard must never keep what it answers.
+        patch_cache_control(response, private=True, no_store=True)
+        return response
+
+    def _page(self, status: int) -> HttpResponse:
+        if self.reason == "login":
+            return redirect_to_login(self.path)
+        keep_nonce(self.request.session)
+        page = pages.Page(
+            request=self.request,
+            token=self.sign(),
+            title=self.title,
+            text=self.wanted.text,
+            phone=self.phone,
+            method=self.method,
+            path=self.path,
+            files=self.files,
+            fields=self.fields,
+            reason=self.reason,
+            retry_after=self.retry_after,
+            trusted=self.trusted,
+            approval=latest(self.wanted),
+        )
+        return page.response(status)
+
+    def _problem(self, status: int) -> JsonResponse:
+        body: dict[str, Any] = {
+            "type": "urn:django-magiclink:approval-required",
+            "title": str(self.title),
+            "status": status,
+            "scope": self.wanted.scope,
+            "max_age": self.wanted.max_age,
+            "text": self.wanted.text,
+            "phone": self.phone,
+        }
+        if self.reason:
+            body["reason"] = self.reason
+        else:
+            keep_nonce(self.request.session)
+            body["challenge"] = self.sign()
+            body["start_url"] = reverse("django_magiclink:start")
+            body["csrf_token"] = get_token(self.request)
+        if self.retry_after is not None:
+            body["retry_after"] = self.retry_after
+        return JsonResponse(
+            body, status=status, content_type="application/problem+json"
+        )
+
+    @property
+    def title(self) -> str:
+        """What stands in the way, in a few words."""
+        return str(_TITLES[self.reason])
+
+    def _authenticate(self) -> str:
+        age = self.wanted.max_age
+        seconds = f", max_age={age}" if age != "session" else ""
+        if self.request.headers.get("Authorization", "").startswith("Bearer "):
+            # RFC 9470: the token is fine, how its user proved who they are is not.
+            return f'Bearer error="insufficient_user_authentication"{seconds}'
+        return f'MagicLink scope="{self.wanted.scope}"{seconds}'

@@ -1,0 +1,38 @@
+"""What every dispatcher has in common, and which one is in use."""
+
+from __future__ import annotations
+
+import uuid
+from functools import lru_cache
+
+from django.core.checks import CheckMessage
+from django.utils.module_loading import import_string
+
+from ..conf import app_settings
+
+
+class BaseDispatcher:
+    """Hands ``approvals.perform`` to whatever runs work in the background."""
+
+    def dispatch(self, pk: uuid.UUID) -> None:
+        """
+        Arrange for ``perform(pk)`` to run, and return without waiting for it.
+
+        Raise :exc:`~django_magiclink.exceptions.Busy` if no more can wait.
+        """
+        raise NotImplementedError
+
+    def check(self) -> list[CheckMessage]:
+        """Return what ``manage.py check`` should say about this dispatcher."""
+        return []
+
+
+def get_dispatcher() -> BaseDispatcher:
+    """Return the one that ``MAGICLINK_DISPATCHER`` names, made once per process."""
+    return _make(app_settings.DISPATCHER)
+
+
+@lru_cache
+def _make(path: str) -> BaseDispatcher:
+    dispatcher: BaseDispatcher = import_string(path)()
+    return dispatcher

@@ -1,0 +1,95 @@
+"""The keys that open an endpoint."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+
+from ..addresses import origin
+from ..fields import Sealed, SealedField
+
+
+class ApiKey(models.Model):
+    """
+    A key for one endpoint, sealed for it and for the host it was entered for.
+
+    The secret is write-only: :meth:`enter` takes it and only :meth:`Endpoint.client`
+    reads it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    endpoint = models.ForeignKey("Endpoint", models.CASCADE, related_name="keys")
+    name = models.CharField(
+        _("friendly name"),
+        max_length=64,
+        help_text=_("As in Mideye's own interface, so that both can be matched."),
+    )
+    sealed: models.Field[Sealed, Sealed] = SealedField()
+    origin = models.CharField(_("host"), max_length=255, editable=False)
+    last_four = models.CharField(_("last four"), max_length=4, editable=False)
+    fingerprint = models.CharField(_("fingerprint"), max_length=16, editable=False)
+    expires_on = models.DateField(_("expires on"), null=True, blank=True)
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
+    created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    last_used = models.DateTimeField(_("last used"), null=True, editable=False)
+    last_result = models.CharField(_("last result"), max_length=64, editable=False)
+    retired = models.DateTimeField(_("retired"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["endpoint"],
+                condition=Q(retired=None),
+                name="magiclink_one_active_key",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} (…{self.last_four})"
+
+    @property
+    def is_usable(self) -> bool:
+        """Tell whether the key is of the endpoint's present host and not expired."""
+        return self.origin == origin(self.endpoint.base_url) and not self.is_expired
+
+    @property
+    def is_expired(self) -> bool:
+        """Tell whether the day it expires on has passed."""
+        return self.expires_on is not None and self.expires_on < timezone.localdate()
+
+    @property
+    def _context(self) -> str:
+        return f"{self._meta.label}:{self.pk}:{self.endpoint_id}:{self.origin}"
+
+    @sensitive_variables()
+    def enter(self, secret: str) -> None:
+        """Take ``secret`` for the endpoint's present host, and retire its old key."""
+        self.origin = origin(self.endpoint.base_url)
+        self.last_four = secret[-4:]
+        self.fingerprint = salted_hmac(
+            "django_magiclink.ApiKey", secret, algorithm="sha256"
+        ).hexdigest()[:16]
+        self.sealed = Sealed.seal(secret, self._context)
+        with transaction.atomic():
+            active = self.endpoint.keys.filter(retired=None).exclude(pk=self.pk)
+            active.update(retired=timezone.now())
+            self.save()
+
+    def reveal(self) -> str:
+        """Return the secret, for the one call that needs it."""
+        return self.sealed.open(self._context)

@@ -1,0 +1,184 @@
+"""The approval: one question to one phone, and the only writer of its status."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models, router
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from ..signals import approval_changed
+from ..status import UNDECIDED, Status, sources
+
+logger = logging.getLogger("django_magiclink")
+
+#: Seconds after which an approval that nobody has begun to send is not sent any more.
+START_WITHIN = 30
+
+#: The phone's part is over: the server answered with one of its documented codes.
+_ANSWERED = {
+    Status.CONFIRMING,
+    Status.ACCEPTED,
+    Status.REJECTED,
+    Status.NO_ANSWER,
+    Status.UNDELIVERED,
+}
+
+
+def _start_by() -> datetime:
+    return timezone.now() + timedelta(seconds=START_WITHIN)
+
+
+def state_of(status: str, deadline: datetime) -> Status:
+    """Return what ``status`` reads as now: undecided past its deadline is expired."""
+    state = Status(status)
+    if state in UNDECIDED and deadline < timezone.now():
+        return Status.EXPIRED
+    return state
+
+
+def _forget_user(collector: Any, field: Any, approvals: Any, using: str) -> None:
+    models.SET_NULL(collector, field, approvals, using)
+    for name in Approval.PERSONAL:
+        collector.add_field_update(Approval._meta.get_field(name), "", approvals)
+
+
+class ApprovalQuerySet(models.QuerySet["Approval"]):
+    def primary(self) -> ApprovalQuerySet:
+        """Read from the database that is written to: a replica lags."""
+        return self.using(router.db_for_write(self.model))
+
+    def advance(
+        self, pk: uuid.UUID, target: Status, *, where: Q = Q(), **changes: Any
+    ) -> bool:
+        """
+        Move one approval to ``target`` and tell whether this call did it.
+
+        One guarded UPDATE: of two callers that race, the database lets one win, so a
+        late answer never overwrites an earlier one.
+        """
+        now = timezone.now()
+        guard = {
+            Status.SENT: Q(start_by__gte=now),
+            Status.CONFIRMING: Q(deadline__gte=now),
+            Status.ACCEPTED: Q(deadline__gte=now),
+        }.get(target, Q())
+        if target == Status.SENT:
+            changes["sent"] = now
+        elif target == Status.CONSUMED:
+            changes["consumed"] = now
+        elif target in _ANSWERED:
+            # Age counts from the tap, which comes before a typed code.
+            changes["answered"] = Coalesce("answered", now)
+            changes["live_slot"] = None
+        rows = self.filter(guard, where, pk=pk, status__in=sources(target))
+        if not rows.update(status=target, **changes):
+            return False
+        kind = changes.get("error_kind") or "-"
+        logger.info("Approval %s is %s, error %s.", pk, target.value, kind)
+        approval_changed.send_robust(self.model, pk=pk, status=target)
+        return True
+
+    def free_slot(self, number_hash: str) -> None:
+        """Let go of a number's slot once its prompt can no longer be answered."""
+        self.filter(live_slot=number_hash, live_until__lt=timezone.now()).update(
+            live_slot=None
+        )
+
+
+class Approval(models.Model):
+    """
+    One question to one phone; an accepted row is the grant.
+
+    It holds neither the number nor the key. ``binding`` is everything that must match
+    for it to count; the same things stand in the row again only for the audit.
+    """
+
+    #: What the deletion of the user blanks.
+    PERSONAL = ("user_name", "masked_number", "address", "user_agent", "text")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        _forget_user,
+        null=True,
+        related_name="magiclink_approvals",
+        verbose_name=_("user"),
+    )
+    user_name = models.CharField(_("user name"), max_length=150, blank=True)
+    endpoint = models.ForeignKey(
+        "Endpoint", models.SET_NULL, null=True, related_name="+"
+    )
+    endpoint_name = models.CharField(_("endpoint"), max_length=64, blank=True)
+    scope = models.CharField(_("scope"), max_length=64, default="default")
+    purpose = models.CharField(_("purpose"), max_length=16, default="step-up")
+    text = models.CharField(_("text"), max_length=250, blank=True)
+    code = models.CharField(_("code"), max_length=2, blank=True)
+    timeout = models.PositiveSmallIntegerField(_("timeout"), default=60)
+    language = models.CharField(_("language"), max_length=16, blank=True)
+    masked_number = models.CharField(_("phone"), max_length=16, blank=True)
+    number_hash = models.CharField(max_length=64, blank=True)
+    session_hash = models.CharField(max_length=64, blank=True, db_index=True)
+    binding = models.CharField(max_length=64, blank=True, db_index=True)
+    address = models.CharField(_("address"), max_length=64, blank=True)
+    user_agent = models.CharField(_("user agent"), max_length=200, blank=True)
+    status = models.CharField(
+        _("status"), max_length=16, choices=Status.choices, default=Status.PENDING
+    )
+    answer_code = models.CharField(_("answer"), max_length=64, blank=True)
+    http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
+    error_kind = models.CharField(_("error"), max_length=16, blank=True)
+    created = models.DateTimeField(_("created"), default=timezone.now)
+    start_by = models.DateTimeField(_("start by"), default=_start_by)
+    sent = models.DateTimeField(_("sent"), null=True)
+    answered = models.DateTimeField(_("answered"), null=True)
+    consumed = models.DateTimeField(_("used"), null=True)
+    deadline = models.DateTimeField(_("deadline"), default=_start_by)
+    live_until = models.DateTimeField(_("live until"), default=_start_by)
+    # NULL, not "", is what a unique column may hold many times.
+    live_slot = models.CharField(  # noqa: DJ001
+        max_length=64, null=True, unique=True, editable=False
+    )
+    dispatcher = models.CharField(_("dispatcher"), max_length=100, blank=True)
+
+    objects = ApprovalQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("approval")
+        verbose_name_plural = _("approvals")
+        ordering = ["-created"]
+        indexes = [
+            models.Index(fields=["user", "-created"], name="magiclink_user_created"),
+            models.Index(
+                fields=["status", "deadline"], name="magiclink_status_deadline"
+            ),
+            models.Index(fields=["-created"], name="magiclink_created"),
+            models.Index(
+                fields=["number_hash", "-created"], name="magiclink_number_created"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope}: {self.state.label}"
+
+    @property
+    def state(self) -> Status:
+        """The status as it reads now."""
+        return state_of(self.status, self.deadline)
+
+    @property
+    def ends(self) -> datetime:
+        """When the phone stops waiting for an answer."""
+        return (self.sent or self.start_by) + timedelta(seconds=self.timeout)
+
+    @property
+    def expires_in(self) -> int:
+        """Seconds until then, 0 at least."""
+        return max(0, round((self.ends - timezone.now()).total_seconds()))

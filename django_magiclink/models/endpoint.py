@@ -1,0 +1,187 @@
+"""Mideye Servers and their Magic Link endpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+
+from ..client import MideyeClient, Texts, validate_base_url
+from ..conf import app_settings
+from ..exceptions import NoEndpoint
+
+
+def check_base_url(url: str) -> None:
+    """Raise a ``ValidationError`` that says how to mend a server's address."""
+    try:
+        validate_base_url(url)
+    except ValueError as error:
+        raise ValidationError(str(error), code="invalid_url") from error
+
+
+class EndpointManager(models.Manager["Endpoint"]):
+    def named(self, name: str = "") -> Endpoint:
+        """
+        Return the enabled endpoint of that name, or the default one for ``""``.
+
+        With no endpoint in the database at all, the default one is made from
+        ``MAGICLINK_SERVER_URL`` and ``MAGICLINK_API_KEY``, in memory only. Raise
+        :exc:`~django_magiclink.exceptions.NoEndpoint` if there is none.
+        """
+        wanted = Q(name=name) if name else Q(is_default=True)
+        endpoint = self.filter(wanted, enabled=True).first()
+        if endpoint is None and not name:
+            endpoint = self._from_settings()
+        if endpoint is None:
+            raise NoEndpoint
+        return endpoint
+
+    def of_approval(self, endpoint_id: int | None) -> Endpoint:
+        """Return the endpoint that an approval was asked for, if it may still call."""
+        if endpoint_id is None:
+            endpoint = self._from_settings()
+        else:
+            endpoint = self.filter(pk=endpoint_id, enabled=True).first()
+        if endpoint is None:
+            raise NoEndpoint
+        return endpoint
+
+    def _from_settings(self) -> Endpoint | None:
+        if not app_settings.SERVER_URL or self.exists():
+            return None
+        return Endpoint(
+            name="MAGICLINK_SERVER_URL",
+            base_url=app_settings.SERVER_URL,
+            endpoint_name=app_settings.ENDPOINT_NAME,
+        )
+
+
+class Endpoint(models.Model):
+    """A Magic Link endpoint on a Mideye Server, and what its prompts look like."""
+
+    name = models.CharField(_("name"), max_length=64, unique=True)
+    base_url = models.CharField(
+        _("server address"),
+        max_length=255,
+        validators=[check_base_url],
+        help_text=_("HTTPS, usually port 8443: https://mideye.example.com:8443"),
+    )
+    endpoint_name = models.CharField(
+        _("endpoint name on the server"),
+        max_length=255,
+        blank=True,
+        help_text=_("Leave empty for the server's default endpoint."),
+    )
+    timeout = models.PositiveSmallIntegerField(
+        _("timeout"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(15), MaxValueValidator(300)],
+        help_text=_(
+            "Seconds the phone waits for an answer, 15 to 300; "
+            "empty for MAGICLINK_TIMEOUT."
+        ),
+    )
+    title_text = models.CharField(_("title"), max_length=64, blank=True)
+    accept_button_text = models.CharField(_("accept button"), max_length=32, blank=True)
+    reject_button_text = models.CharField(_("reject button"), max_length=32, blank=True)
+    accepted_text = models.CharField(
+        _("text after accepting"), max_length=160, blank=True
+    )
+    rejected_text = models.CharField(
+        _("text after declining"), max_length=160, blank=True
+    )
+    ca_certificate = models.TextField(
+        _("CA certificate"),
+        blank=True,
+        help_text=_(
+            "PEM text of the only authority to trust, for servers with a private one."
+        ),
+    )
+    is_default = models.BooleanField(_("default"), default=False)
+    enabled = models.BooleanField(_("enabled"), default=True)
+
+    objects = EndpointManager()
+
+    class Meta:
+        verbose_name = _("endpoint")
+        verbose_name_plural = _("endpoints")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["is_default"],
+                condition=Q(is_default=True),
+                name="magiclink_one_default_endpoint",
+                violation_error_message=_("Another endpoint is the default already."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        others = Endpoint.objects.filter(is_default=True).exclude(pk=self.pk)
+        with transaction.atomic():
+            if self.is_default:
+                others.update(is_default=False)
+            elif not others.exists():
+                # The first one is the default, whether its box was ticked or not.
+                self.is_default = True
+            super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        try:
+            MideyeClient(
+                self.base_url,
+                "",
+                endpoint_name=self.endpoint_name,
+                ca_pem=self.ca_certificate,
+            ).check()
+        except ValueError as error:
+            raise ValidationError(str(error), code="invalid_endpoint") from error
+
+    def validate_constraints(self, exclude: Any = None) -> None:
+        # Saving a new default takes the mark from the old one.
+        super().validate_constraints({*(exclude or ()), "is_default"})
+
+    @sensitive_variables()
+    def client(self) -> MideyeClient:
+        """
+        Return a client with this endpoint's key.
+
+        Raise :exc:`~django_magiclink.exceptions.NoEndpoint` without a usable key, and
+        :exc:`~django_magiclink.exceptions.DecryptionError` if it cannot be read.
+        """
+        if self._state.adding:
+            key, authorities = app_settings.API_KEY, {"ca_file": app_settings.CA_FILE}
+        else:
+            key, authorities = self._stored_key(), {"ca_pem": self.ca_certificate}
+        if not key:
+            raise NoEndpoint
+        return MideyeClient(
+            self.base_url, key, endpoint_name=self.endpoint_name, **authorities
+        )
+
+    def _stored_key(self) -> str:
+        key = self.keys.filter(retired=None).first()
+        if key is None or not key.is_usable:
+            raise NoEndpoint
+        return key.reveal()
+
+    def texts(self, text: str, code: str) -> Texts:
+        """Return what the phone shows when it is asked to approve ``text``."""
+        title = self.title_text or app_settings.SITE_NAME
+        shown = f"{text} {_('Code:')} {code}" if code else text
+        return Texts(
+            title=title,
+            authentication=shown,
+            sms=f"{title}: {shown}" if title else shown,
+            accept_button=self.accept_button_text,
+            reject_button=self.reject_button_text,
+            accepted=self.accepted_text,
+            rejected=self.rejected_text,
+        )

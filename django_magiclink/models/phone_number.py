@@ -1,0 +1,83 @@
+"""Whose phone it is."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
+
+from ..conf import app_settings
+from ..exceptions import NoPhone
+from ..phones import mask, parse
+
+logger = logging.getLogger("django_magiclink")
+
+
+class PhoneNumberManager(models.Manager["PhoneNumber"]):
+    def of(self, user: Any) -> str:
+        """
+        Return the E.164 number that approvals of ``user`` go to.
+
+        Raise :exc:`~django_magiclink.exceptions.NoPhone` if none counts: a number that
+        is stored here must be verified, one that ``MAGICLINK_GET_PHONE_NUMBER`` gives
+        is taken as such.
+        """
+        lookup = app_settings.GET_PHONE_NUMBER
+        if lookup is None:
+            verified = self.filter(user_id=user.pk, verified_at__isnull=False)
+            number = verified.values_list("number", flat=True).first()
+        else:
+            number = (import_string(lookup) if isinstance(lookup, str) else lookup)(
+                user
+            )
+        if not number:
+            raise NoPhone
+        try:
+            return parse(str(number))
+        except ValidationError:
+            logger.error("The phone number of user %s cannot be read.", user.pk)
+        raise NoPhone
+
+
+class PhoneNumber(models.Model):
+    """
+    The phone of one user.
+
+    Two users may share a number: a phone is asked one thing at a time, whoever asks.
+    """
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="magiclink_phone",
+        verbose_name=_("user"),
+    )
+    number = models.CharField(_("number"), max_length=32)
+    verified_at = models.DateTimeField(
+        _("verified at"),
+        null=True,
+        blank=True,
+        help_text=_("A number counts only once it is known to be this user's."),
+    )
+    pending_number = models.CharField(max_length=16, blank=True, editable=False)
+
+    objects = PhoneNumberManager()
+
+    class Meta:
+        verbose_name = _("phone number")
+        verbose_name_plural = _("phone numbers")
+
+    def __str__(self) -> str:
+        return mask(self.number)
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        super().clean_fields(exclude=exclude)
+        try:
+            self.number = parse(self.number)
+        except ValidationError as error:
+            raise ValidationError({"number": error}) from error

@@ -1,0 +1,157 @@
+"""The page that asks, waits and tells the outcome, with JavaScript and without."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.views.debug import SafeExceptionReporterFilter
+
+from .conf import app_settings
+from .models import Approval
+from .status import UNDECIDED, Status
+
+#: Seconds between two looks at the status.
+POLL_AFTER = 1
+
+_WORDS = {
+    Status.PENDING: _("Your phone is being asked."),
+    Status.SENT: _("Answer on your phone."),
+    Status.CONFIRMING: _("Type the code that your phone shows."),
+    Status.ACCEPTED: _("Approved."),
+    Status.CONSUMED: _("This approval has been used."),
+    Status.REVOKED: _("This approval was withdrawn."),
+    Status.REJECTED: _("You declined. Nothing was carried out."),
+    Status.NO_ANSWER: _("The phone did not answer in time."),
+    Status.UNDELIVERED: _("The request did not reach your phone."),
+    Status.FAILED: _("The approval could not be asked for."),
+    Status.CANCELLED: _("You cancelled. Decline the request if it is on your phone."),
+    Status.EXPIRED: _("Nobody answered in time."),
+}
+_REFUSED_BY_SERVER = _("The approval service refused the request.")
+_UNREACHABLE = _("The approval service cannot be reached.")
+_FAILURES = {
+    "refused": _REFUSED_BY_SERVER,
+    "busy": _("Too many approvals are under way. Try again in a moment."),
+    "no_phone": _("Your phone number has changed. Ask again."),
+    "dns": _UNREACHABLE,
+    "connect": _UNREACHABLE,
+    "tls": _UNREACHABLE,
+    "network": _UNREACHABLE,
+    "timeout": _UNREACHABLE,
+}
+
+
+def wanted(request: HttpRequest) -> bool:
+    """Tell whether the client is a person's browser that navigates."""
+    destination = request.headers.get("Sec-Fetch-Dest")
+    if destination:
+        return destination in ("document", "iframe")
+    # JSON first, so that "*/*" is taken for a program.
+    kinds = ["application/json", "text/html"]
+    return request.get_preferred_type(kinds) == "text/html"
+
+
+def describe(approval: Approval) -> str:
+    """Return where ``approval`` stands, in words for its user."""
+    state = approval.state
+    if state == Status.FAILED and approval.error_kind in _FAILURES:
+        return str(_FAILURES[approval.error_kind])
+    return str(_WORDS[state])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What the page shows of one challenge, and of its latest approval."""
+
+    request: HttpRequest
+    token: str
+    title: str
+    text: str
+    phone: str
+    method: str
+    path: str
+    files: Collection[str]
+    fields: Mapping[str, Sequence[str]]
+    reason: str
+    retry_after: int | None
+    trusted: bool
+    approval: Approval | None
+
+    def response(self, status: int) -> HttpResponse:
+        """Return it, kept out of frames, and its address from other sites."""
+        template = "django_magiclink/challenge.html"
+        response = render(self.request, template, self._context(), status=status)
+        response["X-Frame-Options"] = "DENY"
+        response["Referrer-Policy"] = "same-origin"
+        return response
+
+    @property
+    def state(self) -> str:
+        """Which of its faces the page shows."""
+        if self.reason in ("limited", "busy"):
+            return "later"
+        if self.reason:
+            return "refused"
+        if not self.trusted:
+            return "reopen"
+        approval = self.approval
+        if approval is None or approval.state in (Status.ACCEPTED, Status.CONSUMED):
+            return "ask"
+        return "waiting" if approval.state in UNDECIDED else "ended"
+
+    @property
+    def starts_by_itself(self) -> bool:
+        """
+        Whether the script may ask at once, without a tap on the button.
+
+        Only for a navigation by the user, on this site, and only if nothing was
+        declined or used up lately: neither a link elsewhere nor a reload may make a
+        phone ring.
+        """
+        headers = self.request.headers
+        return (
+            self.state == "ask"
+            and headers.get("Sec-Fetch-Site") == "same-origin"
+            and headers.get("Sec-Fetch-User") == "?1"
+            and "Sec-Purpose" not in headers
+            and (self.approval is None or self.approval.state == Status.ACCEPTED)
+        )
+
+    def _context(self) -> dict[str, Any]:
+        context: dict[str, Any] = {
+            "page": self,
+            "site_name": app_settings.SITE_NAME,
+            "start_url": reverse("django_magiclink:start"),
+            "encoded": urlencode(self.fields, doseq=True),
+            "entered": _readable(self.fields),
+        }
+        if self.retry_after is not None:
+            wait = timedelta(seconds=self.retry_after)
+            context["retry_at"] = timezone.now() + wait
+        if self.approval is not None:
+            approval = [self.approval.pk]
+            context |= {
+                "message": describe(self.approval),
+                "status_url": reverse("django_magiclink:status", args=approval),
+                "cancel_url": reverse("django_magiclink:cancel", args=approval),
+            }
+        return context
+
+
+def _readable(fields: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+    secret: re.Pattern[str] = SafeExceptionReporterFilter.hidden_settings
+    return [
+        (name.replace("_", " "), ", ".join(values))
+        for name, values in fields.items()
+        if not secret.search(name) and any(values)
+    ]

@@ -1,0 +1,157 @@
+"""What a guard asks for, the same for every door, checked once when it is made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import Promise
+
+from . import texts
+from .conf import app_settings
+
+SCOPE = re.compile(r"[a-z0-9][a-z0-9._:-]{0,63}")
+
+#: Stands for "as ``MAGICLINK_CODE`` says", since ``None`` means no code.
+SITE_CODE = "site"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirement:
+    """
+    What must be approved before a view may run.
+
+    ``scope`` names what an approval opens, ``max_age`` says for how many seconds: ``0``
+    for this one request, ``"session"`` until logout, ``None`` as ``MAGICLINK_MAX_AGE``
+    says. ``methods`` and ``when`` narrow the requests that are guarded. ``params`` are
+    what the approval is bound to and ``text`` is what the phone shows of it.
+    ``endpoint`` names one in the database, ``timeout`` is how many seconds the phone
+    waits, ``code`` is ``"show"`` or ``None``.
+
+    Callables for ``params``, ``when``, ``endpoint`` and ``text`` take ``(request,
+    *args, **kwargs)`` of the view. Raise
+    :exc:`~django.core.exceptions.ImproperlyConfigured` for an option that is wrong.
+    """
+
+    scope: str = "default"
+    max_age: int | str | None = None
+    methods: Collection[str] | None = None
+    when: Callable[..., bool] | None = None
+    text: str | Promise | Callable[..., str] = ""
+    params: Collection[str] | Mapping[str, Any] | Callable[..., Mapping[str, Any]] = ()
+    endpoint: str | Callable[..., str] = ""
+    timeout: int | None = None
+    code: str | None = SITE_CODE
+
+    @classmethod
+    def of(cls, **options: Any) -> Requirement:
+        """Return the requirement that a guard's keywords make."""
+        known = {field.name for field in fields(cls)}
+        unknown = options.keys() - known
+        if unknown:
+            raise ImproperlyConfigured(
+                f"A guard has no option {', '.join(sorted(unknown))}; "
+                f"it has {', '.join(sorted(known))}."
+            )
+        return cls(**options)
+
+    def __post_init__(self) -> None:
+        for name, valid, wanted in self._rules():
+            if not valid:
+                raise ImproperlyConfigured(
+                    f"{name}={getattr(self, name)!r} of a guard must be {wanted}."
+                )
+        if isinstance(self.text, (str, Promise)):
+            self._check_text(str(self.text))
+
+    def _rules(self) -> list[tuple[str, bool, str]]:
+        return [
+            (
+                "scope",
+                isinstance(self.scope, str) and bool(SCOPE.fullmatch(self.scope)),
+                "1 to 64 of a-z, 0-9, '.', '_', ':' and '-', the first a letter or "
+                "digit",
+            ),
+            (
+                "max_age",
+                self.max_age is None or is_max_age(self.max_age),
+                'seconds, 0 for one request, "session", or None for MAGICLINK_MAX_AGE',
+            ),
+            (
+                "methods",
+                self.methods is None or _are_names(self.methods, str.isupper),
+                'None or HTTP methods in upper case, such as ["POST"]',
+            ),
+            ("when", self.when is None or callable(self.when), "a callable or None"),
+            (
+                "text",
+                isinstance(self.text, (str, Promise)) or callable(self.text),
+                "a string or a callable",
+            ),
+            (
+                "params",
+                isinstance(self.params, Mapping)
+                or callable(self.params)
+                or _are_names(self.params, bool),
+                "a list of names, a dict or a callable",
+            ),
+            (
+                "endpoint",
+                isinstance(self.endpoint, str) or callable(self.endpoint),
+                "the name of an endpoint or a callable",
+            ),
+            (
+                "timeout",
+                self.timeout is None or is_timeout(self.timeout),
+                "15 to 300 seconds",
+            ),
+            ("code", self.code in ("show", None, SITE_CODE), '"show" or None'),
+        ]
+
+    def _check_text(self, text: str) -> None:
+        names = texts.fields(text)
+        if not callable(self.params):
+            missing = names - set(self.params)
+            if missing:
+                raise ImproperlyConfigured(
+                    f"text={text!r} of a guard names {', '.join(sorted(missing))}, "
+                    "which params does not."
+                )
+
+    @property
+    def lifetime(self) -> int | str:
+        """Seconds for which an approval counts, ``0``, or ``"session"``."""
+        return app_settings.MAX_AGE if self.max_age is None else self.max_age
+
+    @property
+    def code_mode(self) -> str:
+        """``"show"``, or the empty string for no code."""
+        return (app_settings.CODE if self.code == SITE_CODE else self.code) or ""
+
+    @property
+    def purpose(self) -> str:
+        """``"login"`` for the scope of that name, else ``"step-up"``."""
+        return "login" if self.scope == "login" else "step-up"
+
+
+def is_max_age(value: object) -> bool:
+    """Tell whether ``value`` can be a max_age: seconds from 0 up, or "session"."""
+    return value == "session" or (
+        isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    )
+
+
+def is_timeout(value: object) -> bool:
+    """Tell whether Mideye takes ``value`` as ``touch-timeout``: 15 to 300 seconds."""
+    return isinstance(value, int) and not isinstance(value, bool) and 15 <= value <= 300
+
+
+def _are_names(value: object, rule: Callable[[str], bool]) -> bool:
+    return (
+        isinstance(value, Collection)
+        and not isinstance(value, (str, bytes, Mapping))
+        and all(isinstance(name, str) and rule(name) for name in value)
+    )

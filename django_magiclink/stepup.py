@@ -1,0 +1,232 @@
+"""The one question that every guard asks: has the user approved this?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth import SESSION_KEY
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.translation import gettext as _
+
+from . import approvals, texts
+from .binding import bind, session_hash
+from .bodies import APPROVAL_FIELD, CHALLENGE_FIELD, Body, is_form, own_field
+from .challenges import Challenge
+from .conf import app_settings
+from .digests import digest
+from .exceptions import Expired, Refused
+from .models import PhoneNumber
+from .phones import mask
+from .requirements import Requirement
+from .wanted import Wanted
+
+#: Where a request keeps the bindings of the single uses it has consumed.
+_USED = "_django_magiclink_used"
+
+
+def get_challenge(
+    request: HttpRequest,
+    requirement: Requirement,
+    params: Mapping[str, Any],
+    args: Sequence[Any] = (),
+) -> Challenge | None:
+    """
+    Return :obj:`None` if the user has approved what ``requirement`` asks for.
+
+    ``params`` and ``args`` are the arguments of the view. A single use is then already
+    consumed. Without an approval that fits, return the :class:`.Challenge` to answer
+    the request with. Nothing is sent to a phone yet: that takes a POST, so that a link
+    on another site cannot make it ring.
+    """
+    if not _applies(request, requirement, params, args):
+        return None
+    if reason := _not_a_user(request):
+        nobody = {"endpoint": "", "text": "", "binding": "", "session_hash": ""}
+        wanted = Wanted(**_plain(requirement) | nobody)
+        return _challenge(request, wanted, reason=reason)
+    wanted = _wanted(request, requirement, params, args)
+    if _passes(request, wanted):
+        return None
+    return _without_files(request) or _answerable(request, wanted)
+
+
+def require_approval(request: HttpRequest, **options: Any) -> HttpResponseBase | None:
+    """
+    Return :obj:`None` if the user has approved, else the response to return.
+
+    For use inside a view, once its form is valid; the keywords are those of
+    :func:`~django_magiclink.decorators.approval_required`, with ``params`` as what the
+    approval is bound to.
+    """
+    match = request.resolver_match
+    kwargs = match.kwargs if match else {}
+    challenge = get_challenge(request, Requirement.of(**options), kwargs)
+    # Keeps Django's caches from storing the answer; they look at this when they are
+    # about to.
+    request._cache_update_cache = False  # type: ignore[attr-defined]
+    return None if challenge is None else challenge.response()
+
+
+#: :func:`require_approval` for async views.
+arequire_approval = sync_to_async(require_approval)
+
+
+def _applies(
+    request: HttpRequest,
+    requirement: Requirement,
+    kwargs: Mapping[str, Any],
+    args: Sequence[Any],
+) -> bool:
+    if requirement.methods is not None and request.method not in requirement.methods:
+        return False
+    return requirement.when is None or bool(requirement.when(request, *args, **kwargs))
+
+
+def _not_a_user(request: HttpRequest) -> str:
+    if not request.user.is_authenticated:
+        return "login"
+    if not request.user.is_active:
+        return "inactive"
+    # A grant belongs to a session. A user who came by a token has none.
+    owner = request.session.get(SESSION_KEY)
+    return "" if owner == str(request.user.pk) else "login"
+
+
+def _wanted(
+    request: HttpRequest,
+    requirement: Requirement,
+    kwargs: Mapping[str, Any],
+    args: Sequence[Any],
+) -> Wanted:
+    def called(option: Any) -> Any:
+        return option(request, *args, **kwargs) if callable(option) else option
+
+    body = Body(request)
+    params = called(requirement.params)
+    if not isinstance(params, Mapping):
+        params = body.named(params, kwargs) if params else {}
+    bound: dict[str, Any] = {"params": params}
+    if requirement.lifetime == 0:
+        bound["request"] = body.whole()
+    endpoint = called(requirement.endpoint)
+    return Wanted(
+        **_plain(requirement),
+        endpoint=endpoint,
+        text=_text(requirement, called(requirement.text), params),
+        session_hash=session_hash(request.session),
+        binding=bind(
+            purpose=requirement.purpose,
+            user=request.user,
+            session=request.session,
+            scope=requirement.scope,
+            endpoint=endpoint,
+            code=requirement.code_mode,
+            digest=digest(bound),
+        ),
+    )
+
+
+def _plain(requirement: Requirement) -> dict[str, Any]:
+    return {
+        "purpose": requirement.purpose,
+        "scope": requirement.scope,
+        "max_age": requirement.lifetime,
+        "timeout": requirement.timeout,
+        "code": requirement.code_mode,
+    }
+
+
+def _text(requirement: Requirement, text: Any, params: Mapping[str, Any]) -> str:
+    if callable(requirement.text):
+        # Not a template: what it returns may hold what a user typed, braces included.
+        return texts.clean(str(text))
+    if not text:
+        site = app_settings.SITE_NAME
+        text = _("Confirm that it is you.")
+        return texts.clean(f"{site}: {text}" if site else text)
+    return texts.render(str(text), params)
+
+
+def _passes(request: HttpRequest, wanted: Wanted) -> bool:
+    approval_id = request.headers.get("X-Approval") or own_field(
+        request, APPROVAL_FIELD
+    )
+    if wanted.max_age != 0:
+        return approvals.find(wanted, approval_id) is not None
+    used: set[str] = request.__dict__.setdefault(_USED, set())
+    if wanted.binding in used:
+        return True
+    if used:
+        raise ImproperlyConfigured(
+            "Two guards with max_age=0 want different approvals for one request. "
+            "Give them the same options, or leave one of them out."
+        )
+    # A speculative request must not use up what the user approved for a real one.
+    if "Sec-Purpose" in request.headers:
+        return False
+    if approvals.consume(wanted, approval_id) is None:
+        return False
+    used.add(wanted.binding)
+    return True
+
+
+def _challenge(request: HttpRequest, wanted: Wanted, **values: Any) -> Challenge:
+    return Challenge(
+        request=request,
+        wanted=wanted,
+        method=request.method or "GET",
+        path=request.get_full_path(),
+        **values,
+    )
+
+
+def _answerable(request: HttpRequest, wanted: Wanted) -> Challenge:
+    try:
+        phone = mask(PhoneNumber.objects.of(request.user))
+        approvals.ready_endpoint(wanted.endpoint)
+    except Refused as refusal:
+        return _challenge(request, wanted, reason=refusal.reason)
+    return _challenge(
+        request,
+        wanted,
+        phone=phone,
+        files=tuple(request.FILES) if is_form(request) else (),
+        trusted=request.method != "POST" or _passes_csrf(request),
+    )
+
+
+def _without_files(request: HttpRequest) -> Challenge | None:
+    """Return the challenge of a repeated form that came back without its files."""
+    token = own_field(request, CHALLENGE_FIELD)
+    try:
+        challenge = Challenge.load(request, token) if token else None
+    except Expired:
+        return None
+    if challenge is None or challenge.path != request.get_full_path():
+        return None
+    if set(challenge.files) <= set(request.FILES):
+        return None
+    return replace(challenge, reason="", trusted=_passes_csrf(request))
+
+
+def _passes_csrf(request: HttpRequest) -> bool:
+    """
+    Tell whether the request's fields are the user's own, by Django's own check.
+
+    It may not have run yet, and does not run for views that are exempt. Another site
+    must not fill a form that our page then asks the user to approve.
+    """
+    if getattr(request, "csrf_processing_done", False):
+        return True
+    check = CsrfViewMiddleware(lambda request: HttpResponse())
+    check.process_request(request)
+    return check.process_view(request, _any_view, (), {}) is None
+
+
+def _any_view(request: HttpRequest) -> HttpResponse:
+    raise NotImplementedError

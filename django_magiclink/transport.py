@@ -1,0 +1,251 @@
+"""
+One GET to the Mideye Server: bounded in time and size, and kept private.
+
+``requests``, ``urllib3`` and ``http.client``, and the tracers that patch them, log and
+quote the URL and the headers that they are given. They are given neither the query
+string nor the key: both join the request in :meth:`_Connection.send`, on their way into
+the socket.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import os
+import socket
+import ssl
+from functools import lru_cache, partial
+from threading import Lock
+from time import monotonic
+from typing import Any, NamedTuple
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.certs import where
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+logger = logging.getLogger(__name__)
+
+#: Seconds for the TCP connection over all addresses, and again for the TLS handshake.
+CONNECT_TIMEOUT = 5.0
+#: Bytes of a body that are read; the body in a :class:`Reply` may be one byte longer.
+BODY_LIMIT = 64 * 1024
+
+
+class Reply(NamedTuple):
+    """What came back: ``encoded`` tells that the body has a Content-Encoding."""
+
+    status: int
+    encoded: bool
+    body: bytes
+
+
+class Call:
+    """
+    One request, and how far it got.
+
+    ``query`` and ``api_key`` are ASCII and go nowhere but onto the wire. Reading ends
+    after ``patience`` seconds, at ``deadline``, however slowly bytes come. ``stage`` is
+    ``sent`` once the request may have left; until then it tells how far it got:
+    ``invalid``, ``dns``, ``connect``, ``tls``.
+    """
+
+    def __init__(
+        self, query: str, api_key: str, context: ssl.SSLContext, patience: float
+    ) -> None:
+        now = monotonic()
+        self.stage = "invalid"
+        self.context = context
+        self.deadline = now + patience
+        # If sent later, the phone would still ring when nobody listens any more.
+        self.send_by = now + 2 * CONNECT_TIMEOUT
+        self.query = b"?" + query.encode("ascii")
+        self.key_field = b"api-key: " + api_key.encode("ascii") + b"\r\n"
+
+    def fetch(self, url: str, headers: dict[str, str]) -> Reply:
+        """
+        Send the request once and return what came back by the deadline.
+
+        Raises whatever ``requests``, ``urllib3`` and ``ssl`` raise; ``stage`` tells
+        whether the request can have left.
+        """
+        with (
+            _Session(self) as session,
+            session.get(
+                url,
+                headers=headers,
+                stream=True,
+                allow_redirects=False,
+                timeout=CONNECT_TIMEOUT,  # urllib3 wants one; _Socket sets its own
+            ) as response,
+        ):
+            body = b""
+            # A second read is what tells a complete body from a truncated one.
+            while chunk := response.raw.read(
+                BODY_LIMIT + 1 - len(body), decode_content=False
+            ):
+                body += chunk
+                if len(body) > BODY_LIMIT:
+                    break
+            return Reply(
+                response.status_code, "Content-Encoding" in response.headers, body
+            )
+
+
+def ssl_context(ca_file: str, ca_pem: str) -> ssl.SSLContext:
+    """
+    Return the context that trusts these authorities only, else those of ``certifi``.
+
+    All calls of a process share one for each configuration (making one takes 42 ms and
+    700 KiB with ``certifi``), until the file changes. Raises :exc:`OSError` or
+    :exc:`ValueError` for what cannot be read.
+    """
+    path = ca_file or ("" if ca_pem else where())
+    found = os.stat(path) if path else None
+    stamp = (found.st_mtime_ns, found.st_size, found.st_ino) if found else None
+    with _making_context:
+        return _make_context(path, stamp, ca_pem)
+
+
+_making_context = Lock()
+
+
+@lru_cache(maxsize=64)
+def _make_context(path: str, stamp: object, pem: str) -> ssl.SSLContext:
+    # Not create_default_context(): it obeys SSLKEYLOGFILE, and from Python 3.13 on it
+    # refuses certificates that private authorities are known to issue.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.sslsocket_class = _TLSSocket
+    context.load_verify_locations(path or None, cadata=pem or None)
+    return context
+
+
+def _until(moment: float) -> float:
+    seconds = moment - monotonic()
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds
+
+
+class _Socket(socket.socket):
+    """A socket whose reads, together, end at ``deadline``."""
+
+    deadline: float
+
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        # Python promises that a timeout bounds the whole of one read or handshake, the
+        # TLS records in it included; that leaves the sequence of reads.
+        self.settimeout(_until(self.deadline))
+        return super().recv_into(*args, **kwargs)
+
+
+class _TLSSocket(_Socket, ssl.SSLSocket):
+    pass
+
+
+def _dial(sock: _Socket, address: Any, timeout: float) -> _Socket:
+    try:
+        sock.settimeout(timeout)
+        sock.connect(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+class _Response(http.client.HTTPResponse):
+    def begin(self) -> None:
+        super().begin()
+        # urllib3 would log a malformed header as it stands, and go on.
+        if self.msg.defects:
+            raise http.client.HTTPException("Malformed header")
+
+
+class _Connection(HTTPConnection):
+    debuglevel = 0  # http.client's switch for all would print what is sent
+    response_class = _Response
+
+    def __init__(self, *args: Any, call: Call, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.call = call
+
+    def connect(self) -> None:
+        self.call.stage = "dns"
+        # The system's resolver takes its own time, which Python cannot bound; after a
+        # very long one, nothing is sent.
+        found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
+        self.call.stage = "connect"
+        limit = min(monotonic() + CONNECT_TIMEOUT, self.call.send_by)
+        while self.sock is None:
+            family, kind, protocol, _, address = found.pop(0)
+            try:
+                share = _until(limit) / (len(found) + 1)
+                self.sock = _dial(_Socket(family, kind, protocol), address, share)
+            except OSError:
+                if not found:
+                    raise
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        sock: Any = self.sock
+        sock.settimeout(_until(self.call.send_by))
+        sock.deadline = self.call.deadline
+        line, end, fields = data.partition(b" HTTP/1.1\r\n")
+        self.call.stage = "sent"
+        sock.sendall(line + self.call.query + end + self.call.key_field + fields)
+
+
+class _TLSConnection(_Connection, HTTPSConnection):
+    def connect(self) -> None:
+        # Not urllib3's own: it alters the context, which other threads are using.
+        super().connect()
+        sock: Any = self.sock
+        self.call.stage = "tls"
+        sock.settimeout(min(CONNECT_TIMEOUT, _until(self.call.send_by)))
+        try:
+            self.sock = self.call.context.wrap_socket(sock, server_hostname=self.host)
+        except ssl.SSLError as error:
+            reason = getattr(error, "verify_message", error.reason)
+            logger.warning("No TLS with the Mideye Server: %s", reason)
+            raise
+        self.is_verified = True
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _TLSConnection
+
+
+class _Adapter(HTTPAdapter):
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": partial(_Pool, call=self.call),
+            "https": partial(_TLSPool, call=self.call),
+        }
+
+
+class _Session(requests.Session):
+    """A session for one request, deaf to proxies, netrc and bundles of the machine."""
+
+    def __init__(self, call: Call) -> None:
+        super().__init__()
+        self.trust_env = False
+        adapter = _Adapter(call)
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        # Even when it follows none, requests reads and decodes a redirect's whole body.
+        return None

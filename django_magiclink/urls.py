@@ -1,0 +1,13 @@
+"""Include these under any prefix; every address is made by ``reverse``."""
+
+from django.urls import path
+
+from . import views
+
+app_name = "django_magiclink"
+
+urlpatterns = [
+    path("start/", views.start, name="start"),
+    path("<uuid:pk>/", views.status, name="status"),
+    path("<uuid:pk>/cancel/", views.cancel, name="cancel"),
+]

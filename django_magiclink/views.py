@@ -1,0 +1,204 @@
+"""Start an approval, look how it stands, give it up."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth import SESSION_KEY
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    JsonResponse,
+    QueryDict,
+)
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.http import require_POST, require_safe
+
+from . import approvals, pages
+from .binding import session_hash
+from .bodies import FIELDS_FIELD, host_fields
+from .challenges import Challenge
+from .conf import app_settings
+from .decorators import EveryAlias
+from .dispatchers import get_dispatcher
+from .exceptions import Busy, Expired, Refused
+from .models import Approval
+from .status import UNDECIDED
+from .wanted import Wanted
+
+_STATUS_OF = {"limited": 429, "busy": 503}
+
+
+def start_approval(request: HttpRequest, wanted: Wanted) -> tuple[Approval, bool]:
+    """
+    Ask the phone of the request's user; return the approval, and whether it joined one.
+
+    Raise a :exc:`~django_magiclink.exceptions.Refused` where it cannot be asked.
+    """
+    address = app_settings.CLIENT_ADDRESS or _remote_address
+    if isinstance(address, str):
+        address = import_string(address)
+    approval, joined = approvals.request(
+        wanted,
+        user=request.user,
+        dispatch=get_dispatcher().dispatch,
+        dispatcher=app_settings.DISPATCHER.rpartition(".")[2],
+        address=str(address(request))[:64],
+        user_agent=request.headers.get("User-Agent", "")[:200],
+    )
+    if not joined:
+        # The dispatcher has spoken by now: these views are in no transaction.
+        approval.refresh_from_db()
+        if approval.error_kind in ("busy", "dispatch"):
+            raise Busy
+    return approval, joined
+
+
+def _remote_address(request: HttpRequest) -> str:
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def _own_view(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = view(request, *args, **kwargs)
+        patch_cache_control(response, private=True, no_store=True)
+        return response
+
+    wrapper._non_atomic_requests = EveryAlias()  # type: ignore[attr-defined]
+    return wrapper
+
+
+@_own_view
+@require_POST
+@csrf_protect
+def start(request: HttpRequest) -> HttpResponseBase:
+    challenge = _challenge(request)
+    if challenge is None:
+        return _too_old(request)
+    if pages.wanted(request):
+        return _start_page(replace(challenge, reason=""))
+    if challenge.reason:
+        return challenge.response(403)
+    try:
+        approval, joined = start_approval(request, challenge.wanted)
+    except Refused as refusal:
+        return _refuse(challenge, refusal)
+    body = {
+        "id": str(approval.pk),
+        "status": approval.state.value,
+        "status_url": reverse("django_magiclink:status", args=[approval.pk]),
+        "live_url": None,
+        "cancel_url": reverse("django_magiclink:cancel", args=[approval.pk]),
+        "code": approval.code or None,
+        "expires_in": approval.expires_in,
+    }
+    return JsonResponse(body, status=200 if joined else 201)
+
+
+@_own_view
+@require_safe
+def status(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+    approval = _own_approval(request, pk)
+    # Looking must not keep a session alive, also with SESSION_SAVE_EVERY_REQUEST: the
+    # middleware leaves a request alone that has none.
+    del request.session
+    response = _state(approval)
+    patch_vary_headers(response, ["Cookie"])
+    return response
+
+
+@_own_view
+@require_POST
+@csrf_protect
+def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+    approval = _own_approval(request, pk)
+    if approval is not None:
+        approvals.cancel(pk)
+        approval.refresh_from_db()
+    if not pages.wanted(request):
+        return _state(approval)
+    challenge = _challenge(request)
+    return _too_old(request) if challenge is None else _show(challenge)
+
+
+def _challenge(request: HttpRequest) -> Challenge | None:
+    token = request.POST.get("challenge", "")
+    if request.content_type == "application/json":
+        try:
+            token = json.loads(request.body)["challenge"]
+        except (ValueError, KeyError, TypeError):
+            token = ""
+    carried = host_fields(QueryDict(request.POST.get(FIELDS_FIELD, "")))
+    try:
+        return Challenge.load(request, str(token), carried)
+    except Expired:
+        return None
+
+
+def _start_page(challenge: Challenge) -> HttpResponseBase:
+    try:
+        start_approval(challenge.request, challenge.wanted)
+    except Refused as refusal:
+        return _refuse(challenge, refusal)
+    return _show(challenge)
+
+
+def _show(challenge: Challenge) -> HttpResponseBase:
+    if challenge.method == "POST":
+        return challenge.response(200)
+    # The guard at that address shows how the approval stands.
+    return HttpResponseRedirect(challenge.path, status=303)
+
+
+def _refuse(challenge: Challenge, refusal: Refused) -> HttpResponseBase:
+    status = _STATUS_OF.get(refusal.reason, 403)
+    return challenge.refused(refusal).response(status)
+
+
+def _too_old(request: HttpRequest) -> HttpResponseBase:
+    if pages.wanted(request):
+        return render(request, "django_magiclink/too_old.html", status=403)
+    body = {
+        "type": "urn:django-magiclink:approval-required",
+        "title": _("This page is too old."),
+        "status": 403,
+        "reason": Expired.reason,
+    }
+    return JsonResponse(body, status=403, content_type="application/problem+json")
+
+
+def _own_approval(request: HttpRequest, pk: uuid.UUID) -> Approval | None:
+    # Not request.user: the session tells whose it is, for one query less.
+    if SESSION_KEY not in request.session:
+        return None
+    mine = Approval.objects.primary().filter(session_hash=session_hash(request.session))
+    return mine.filter(pk=pk).first()
+
+
+def _state(approval: Approval | None) -> HttpResponse:
+    if approval is None:
+        return JsonResponse({"title": _("There is no such approval.")}, status=404)
+    state = approval.state
+    final = state not in UNDECIDED
+    body = {
+        "id": str(approval.pk),
+        "status": state.value,
+        "final": final,
+        "message": pages.describe(approval),
+        "poll_after": None if final else pages.POLL_AFTER,
+        "expires_in": approval.expires_in,
+    }
+    return JsonResponse(body)
