@@ -1,3 +1,6 @@
+import os
+import tempfile
+
 import environ
 
 env = environ.Env()
@@ -5,7 +8,20 @@ env = environ.Env()
 SECRET_KEY = "tests-only"
 ALLOWED_HOSTS = ["*"]
 USE_TZ = True
-DATABASES = {"default": env.db_url(default="sqlite://:memory:")}
+DATABASES = {"default": env.db_url(default="sqlite:///:memory:")}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # A file, as in-memory databases cannot be shared by threads that write.
+    DATABASES["default"] |= {
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": "PRAGMA synchronous = OFF;",
+        },
+        "TEST": {
+            "NAME": os.path.join(tempfile.gettempdir(), f"magiclink-{os.getpid()}.db")
+        },
+    }
+DATABASES["default"]["ATOMIC_REQUESTS"] = env.bool("ATOMIC_REQUESTS", default=False)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -46,3 +62,5 @@ LOGGING_CONFIG = None
 
 MAGICLINK_SANDBOX = True
 MAGICLINK_FIELD_KEYS = ["dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk="]
+MAGICLINK_SERVER_URL = env("MIDEYE_URL", default="")
+MAGICLINK_API_KEY = env("MIDEYE_API_KEY", default="")

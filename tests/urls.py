@@ -1,9 +1,43 @@
 from django.contrib import admin
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
+
+from . import views
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("login/", LoginView.as_view(template_name="admin/login.html"), name="login"),
+    path("logout/", LogoutView.as_view(next_page="/login/"), name="logout"),
     path("magiclink/", include("django_magiclink.urls")),
+    path("params/<int:pk>/", views.params),
+    path("class_based/", views.ClassBased.as_view()),
+    *(
+        path(f"{name}/", getattr(views, name))
+        for name in [
+            "default",
+            "payroll",
+            "once",
+            "transfer",
+            "session",
+            "called",
+            "asynchronous",
+            "stacked",
+            "twice",
+            "conflicting",
+            "inline",
+            "inline_window",
+            "inline_in_transaction",
+            "inline_async",
+            "crash",
+            "count",
+            "non_atomic_outside",
+            "non_atomic_inside",
+            "atomic",
+            "exempt",
+            "checked_later",
+            "cached",
+            "cached_inline",
+            "conditional",
+        ]
+    ),
 ]

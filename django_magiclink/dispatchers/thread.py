@@ -70,7 +70,9 @@ class _Waiters:
                 raise Busy
             self._waiting += 1
         try:
-            Thread(target=self._wait, args=[pk], name=str(pk), daemon=True).start()
+            Thread(
+                target=self._wait, args=[pk], name=f"magiclink-wait-{pk}", daemon=True
+            ).start()
         except RuntimeError as error:
             # The system gives no more threads, or the process is ending.
             self._leave()

@@ -11,7 +11,7 @@ import gzip
 import socket
 import struct
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 from threading import Event
 
@@ -26,6 +26,7 @@ _CLOSE = "Connection: close"
 _ACCEPTED = b'{"code": "TOUCH_ACCEPTED"}'
 _PAGE = b"<!doctype html><title>TOUCH_ACCEPTED</title><h1>TOUCH_ACCEPTED</h1>"
 _DRIP_SECONDS = 0.1
+_SPACE = ord(" ")
 _CAP = 64 * 1024
 _BOMB_MEBIBYTES = 64
 
@@ -71,16 +72,9 @@ def _drip_body(connection: socket.socket, stopping: Event) -> None:
 
 
 def _drip(connection: socket.socket, stopping: Event, start: bytes) -> None:
-    for byte in _endlessly(start, b" "):
-        connection.sendall(byte)
-        if stopping.wait(_DRIP_SECONDS):
-            return
-
-
-def _endlessly(start: bytes, filler: bytes) -> Iterable[bytes]:
-    yield from (bytes([byte]) for byte in start)
-    while True:
-        yield filler
+    first = iter(start)
+    while not stopping.wait(_DRIP_SECONDS):
+        connection.sendall(bytes([next(first, _SPACE)]))
 
 
 def _endless(connection: socket.socket, stopping: Event) -> None:

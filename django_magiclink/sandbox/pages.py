@@ -49,15 +49,12 @@ def phone_page(url: str, number: str, sessions: list[Session], phone: Phone) -> 
     cards = [
         _push(each) if each.channel == "push" else _sms(each, url) for each in ringing
     ]
-    rows = [_earlier(each) for each in ended[:_EARLIER]]
     body = render(
         "phone.html",
         number=number,
-        state=[f"{each.id}:{each in ringing}" for each in sessions],
+        state=[*(each.id for each in ringing), len(ended)],
         ringing=Html("".join(cards)) or render("quiet.html"),
-        earlier=render("earlier.html", rows=render_all("ended.html", rows))
-        if rows
-        else "",
+        earlier=_history(ended[:_EARLIER]) if ended else "",
         app=_checked(phone.app),
         reachable=_checked(phone.reachable),
         sms=_checked(phone.sms),
@@ -67,7 +64,7 @@ def phone_page(url: str, number: str, sessions: list[Session], phone: Phone) -> 
 
 def link_page(session: Session) -> str:
     """Return the approval page that an SMS leads to."""
-    kind, label, after = end(session)
+    kind, label, after = _end(session)
     if session.rings():
         below = _answer(session)
     else:
@@ -86,14 +83,6 @@ def link_page(session: Session) -> str:
 def notice_page(title: str, text: str, back: str) -> str:
     """Return a page with nothing but a message."""
     return page(title, render("notice.html", title=title, text=text, back=back))
-
-
-def end(session: Session) -> tuple[str, str, str]:
-    """Return how a closed session ended: the button, a word, what the phone says."""
-    if session.code not in _ENDS:
-        return "", "Expired", "The time to answer is over."
-    kind, label, text = _ENDS[session.code]
-    return kind, label, session.text(text)
 
 
 def _push(session: Session) -> Html:
@@ -139,8 +128,13 @@ def _left(session: Session) -> Html:
     )
 
 
-def _earlier(session: Session) -> dict[str, object]:
-    kind, label, after = end(session)
+def _history(ended: list[Session]) -> Html:
+    rows = [_ended(each) for each in ended]
+    return render("earlier.html", rows=render_all("ended.html", rows))
+
+
+def _ended(session: Session) -> dict[str, object]:
+    kind, label, after = _end(session)
     link = Html("")
     if session.channel == "sms":
         link = render("used_link.html", link=session.path())
@@ -152,6 +146,13 @@ def _earlier(session: Session) -> dict[str, object]:
         "title": session.text("title-text"),
         "link": link,
     }
+
+
+def _end(session: Session) -> tuple[str, str, str]:
+    if session.code not in _ENDS:
+        return "", "Expired", "The time to answer is over."
+    kind, label, text = _ENDS[session.code]
+    return kind, label, session.text(text)
 
 
 def _clock(session: Session) -> str:

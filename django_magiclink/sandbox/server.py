@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import selectors
 import socket
 import sys
 from contextlib import suppress
@@ -14,26 +15,22 @@ from typing import Any
 from .handler import Handler
 from .state import State
 
-#: How long a stop may wait for the loop that accepts connections.
-POLL_SECONDS = 0.05
-
 
 class Server(ThreadingHTTPServer):
     """An HTTP server that a thousand callers may wait at, and that ends at once."""
 
     request_queue_size = 1024
     daemon_threads = True
+    timeout = 0  # of handle_request: who came may have gone again
 
     def __init__(self, host: str, port: int, state: State) -> None:
         self._state = state
         self._lock = Lock()
         self._open: dict[socket.socket, Thread] = {}
         super().__init__((host, port), partial(Handler, state))
+        self._waker, self._sleeper = socket.socketpair()
         self._loop = Thread(
-            target=self.serve_forever,
-            args=[POLL_SECONDS],
-            name="magiclink-sandbox",
-            daemon=True,
+            target=self._accept_all, name="magiclink-sandbox", daemon=True
         )
 
     def server_bind(self) -> None:
@@ -46,7 +43,7 @@ class Server(ThreadingHTTPServer):
 
     def stop(self) -> None:
         """Close every connection and wait until the last thread has ended."""
-        self.shutdown()
+        self._waker.close()
         self._loop.join()
         self._state.sessions.stop()
         self.server_close()
@@ -57,6 +54,14 @@ class Server(ThreadingHTTPServer):
         for thread in connections.values():
             thread.join()
 
+    def _accept_all(self) -> None:
+        """Do as ``serve_forever``, but be woken to end instead of polling."""
+        with self._sleeper, selectors.DefaultSelector() as selector:
+            selector.register(self, selectors.EVENT_READ)
+            selector.register(self._sleeper, selectors.EVENT_READ)
+            while self._sleeper not in [key.fileobj for key, _ in selector.select()]:
+                self.handle_request()
+
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve a connection in a thread of its own that :meth:`stop` knows of."""
         thread = Thread(
@@ -66,8 +71,8 @@ class Server(ThreadingHTTPServer):
             daemon=True,
         )
         with self._lock:
+            thread.start()
             self._open[request] = thread
-        thread.start()
 
     def _serve(self, request: socket.socket, client_address: Any) -> None:
         self.process_request_thread(request, client_address)

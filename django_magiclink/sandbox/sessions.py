@@ -16,8 +16,8 @@ _TEXTS = {
     "authentication-text": "A service asks for your approval.",
     "sms-text": "A service asks for your approval. Open the link to answer.",
     "button-accept-text": "Accept",
-    "touch-accept-text": "Accepted. You can go back to the service.",
-    "touch-reject-text": "Declined. Nothing was approved.",
+    "touch-accept-text": "You can go back to the service.",
+    "touch-reject-text": "Nothing was approved.",
 }
 _REJECT = {"push": "Reject", "sms": "Decline"}
 

@@ -96,6 +96,6 @@ class State:
         session.done.wait(min(order.delay, left) if scripted else left)
         if order.answer in FAULTS:
             return Answer(fault=order.answer)
-        if order.answer in TAPS:
+        if order.answer in TAPS and order.delay < left:
             self.sessions.answer(session, TAPS[order.answer])
         return Answer(code=self.sessions.conclude(session))

@@ -1,0 +1,90 @@
+import threading
+import time
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.utils import timezone
+
+from django_magiclink.models import ApiKey, Approval, Endpoint, PhoneNumber
+from django_magiclink.sandbox import Sandbox
+from django_magiclink.status import UNDECIDED
+
+from .models import Run
+
+NUMBER = "+46701740605"
+
+
+@pytest.fixture
+def user(db):
+    anna = get_user_model().objects.create_user("anna", password="secret")
+    PhoneNumber.objects.create(user=anna, number=NUMBER, verified_at=timezone.now())
+    return anna
+
+
+@pytest.fixture(scope="session")
+def shared_sandbox():
+    with Sandbox(touch_timeout_scale=0.02) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(shared_sandbox):
+    shared_sandbox.reset()
+    return shared_sandbox
+
+
+@pytest.fixture
+def endpoint(db, sandbox):
+    endpoint = Endpoint.objects.create(name="sandbox", base_url=sandbox.url)
+    ApiKey(endpoint=endpoint, name="tests").enter(sandbox.api_key)
+    yield endpoint
+    # Whoever still waits would write into the next test's database.
+    sandbox.reset()
+    for thread in threading.enumerate():
+        if thread.name.startswith("magiclink-wait"):
+            thread.join(10)
+
+
+class Browser(Client):
+    """Django's test client that also answers what a guard asks."""
+
+    def start(self, refused):
+        """Ask the phone, as a program that got the problem body does."""
+        problem = refused.json()
+        return self.post(problem["start_url"], {"challenge": problem["challenge"]})
+
+    def finish(self, started):
+        """Return the status once the approval is decided."""
+        for _ in range(500):
+            status = self.get(started.json()["status_url"]).json()
+            if status["final"]:
+                return status
+            time.sleep(0.01)
+        raise AssertionError("The approval was never decided.")
+
+    def finish_row(self):
+        """Wait until the latest approval is decided, without a request."""
+        for _ in range(500):
+            if Approval.objects.latest("created").state not in UNDECIDED:
+                return
+            time.sleep(0.01)
+        raise AssertionError("The approval was never decided.")
+
+    def approve(self, refused, sandbox, answer="accept"):
+        """Go through the whole of it, with the phone's owner tapping ``answer``."""
+        sandbox.script(answer)
+        return self.finish(self.start(refused))
+
+
+@pytest.fixture
+def browser(user):
+    browser = Browser()
+    browser.force_login(user)
+    return browser
+
+
+@pytest.fixture
+def runs(db):
+    """The names of the views whose bodies ran."""
+    return lambda: list(Run.objects.order_by("pk").values_list("view", flat=True))

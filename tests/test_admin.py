@@ -1,0 +1,189 @@
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.utils import timezone
+
+from django_magiclink.models import ApiKey, Approval, Endpoint, PhoneNumber
+from django_magiclink.status import Status
+
+SECRET = "c3859cad-479a-4d65-9253-459ea4a12b34"
+URL = "https://mideye.example.com:8443"
+ADMIN = "/admin/django_magiclink"
+
+
+@pytest.fixture
+def admin(db):
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("root"))
+    return client
+
+
+@pytest.fixture
+def endpoint(db):
+    return Endpoint.objects.create(name="main", base_url=URL)
+
+
+def test_an_endpoint_and_its_key_can_be_added(admin):
+    admin.post(
+        f"{ADMIN}/endpoint/add/", {"name": "main", "base_url": URL, "enabled": 1}
+    )
+    endpoint = Endpoint.objects.get()
+    assert endpoint.is_default
+
+    entered = {"endpoint": endpoint.pk, "name": "web", "secret": SECRET}
+    admin.post(f"{ADMIN}/apikey/add/", entered)
+
+    key = ApiKey.objects.get()
+    assert key.made_by.username == "root"
+    assert endpoint.client().api_key == SECRET
+
+
+def test_a_key_is_never_shown_again(admin, endpoint):
+    entered = {"endpoint": endpoint.pk, "name": "web", "secret": SECRET}
+    admin.post(f"{ADMIN}/apikey/add/", entered)
+    key = ApiKey.objects.get()
+
+    pages = [
+        admin.get(f"{ADMIN}/apikey/{path}").text
+        for path in ["", "add/", f"{key.pk}/change/", f"{key.pk}/history/"]
+    ]
+    again = admin.post(f"{ADMIN}/apikey/add/", entered | {"endpoint": ""}).text
+
+    shown = [*pages, again, str(LogEntry.objects.values())]
+    assert not [page for page in shown if SECRET in page]
+    assert "2b34" in pages[2]
+
+
+def test_a_key_keeps_its_endpoint_and_its_secret_when_it_is_edited(admin, endpoint):
+    entered = {"endpoint": endpoint.pk, "name": "web", "secret": SECRET}
+    admin.post(f"{ADMIN}/apikey/add/", entered)
+    key = ApiKey.objects.get()
+
+    admin.post(
+        f"{ADMIN}/apikey/{key.pk}/change/",
+        {"name": "renamed", "secret": "other", "expires_on": "2030-01-01"},
+    )
+
+    key.refresh_from_db()
+    assert key.name == "renamed"
+    assert key.reveal() == SECRET
+
+
+@pytest.mark.parametrize("secret", ["with space", "å", "a\x07b"])
+def test_a_key_that_cannot_be_one_is_said(admin, endpoint, secret):
+    entered = {"endpoint": endpoint.pk, "name": "web", "secret": secret}
+
+    page = admin.post(f"{ADMIN}/apikey/add/", entered)
+
+    assert "plain characters without spaces" in page.text
+    assert not ApiKey.objects.exists()
+
+
+def test_without_field_keys_the_form_says_how_to_make_one(admin, endpoint, settings):
+    settings.MAGICLINK_FIELD_KEYS = []
+    entered = {"endpoint": endpoint.pk, "name": "web", "secret": SECRET}
+
+    page = admin.post(f"{ADMIN}/apikey/add/", entered)
+
+    assert "manage.py magiclink_field_key" in page.text
+    assert not ApiKey.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"base_url": "http://mideye.example.com"}, "base_url"),
+        ({"base_url": "mideye.example.com"}, "base_url"),
+        ({"base_url": "https://u:p@mideye.example.com"}, "base_url"),
+        ({"timeout": 14}, "timeout"),
+        ({"timeout": 301}, "timeout"),
+        ({"endpoint_name": "../../admin"}, "__all__"),
+        ({"ca_certificate": "nonsense"}, "__all__"),
+        ({"name": ""}, "name"),
+    ],
+)
+def test_an_endpoint_that_cannot_work_is_said_at_its_field(admin, values, said):
+    entered = {"name": "main", "base_url": URL} | values
+
+    page = admin.post(f"{ADMIN}/endpoint/add/", entered)
+
+    assert page.status_code == 200
+    assert said in page.context["adminform"].form.errors
+    assert not Endpoint.objects.exists()
+
+
+def test_a_new_default_takes_the_mark_from_the_old_one(admin, endpoint):
+    entered = {"name": "other", "base_url": URL, "is_default": 1, "enabled": 1}
+
+    admin.post(f"{ADMIN}/endpoint/add/", entered)
+
+    assert Endpoint.objects.get(is_default=True).name == "other"
+    assert str(Endpoint.objects.named()) == "other"
+
+
+def test_a_second_endpoint_is_not_the_default(admin, endpoint):
+    Endpoint.objects.create(name="other", base_url=URL)
+
+    assert Endpoint.objects.get(is_default=True) == endpoint
+
+
+def test_a_number_is_checked_and_listed_masked(admin):
+    user = get_user_model().objects.create_user("anna")
+    entered = {"user": user.pk, "number": "+46 70 174 06 05"}
+    wrong = admin.post(f"{ADMIN}/phonenumber/add/", entered | {"number": "070"})
+    assert "Enter the number with its country code" in wrong.text
+
+    admin.post(f"{ADMIN}/phonenumber/add/", entered)
+
+    assert PhoneNumber.objects.get().number == "+46701740605"
+    assert PhoneNumber.objects.get().verified_at is None
+    listed = admin.get(f"{ADMIN}/phonenumber/").text
+    assert "+46*******05" in listed
+    assert "+46701740605" not in listed
+
+
+def test_approvals_are_for_reading_only(admin):
+    approval = Approval.objects.create(user_name="anna", answered=timezone.now())
+    change = f"{ADMIN}/approval/{approval.pk}/change/"
+
+    assert admin.get(f"{ADMIN}/approval/").status_code == 200
+    assert "Pending" in admin.get(f"{ADMIN}/approval/").text
+    assert admin.get(change).status_code == 200
+    forbidden = [
+        admin.post(f"{ADMIN}/approval/add/", {"status": "accepted"}),
+        admin.post(change, {"status": "accepted"}),
+        admin.post(f"{ADMIN}/approval/{approval.pk}/delete/", {"post": "yes"}),
+    ]
+    assert [answer.status_code for answer in forbidden] == [403] * 3
+    approval.refresh_from_db()
+    assert approval.status == Status.PENDING
+
+
+def test_staff_who_may_only_look_cannot_enter_a_key(db, endpoint):
+    staff = get_user_model().objects.create_user("staff", is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client = Client()
+    client.force_login(staff)
+
+    entered = {"endpoint": endpoint.pk, "name": "web", "secret": SECRET}
+
+    assert client.post(f"{ADMIN}/apikey/add/", entered).status_code == 403
+    assert client.get(f"{ADMIN}/apikey/").status_code == 200
+
+
+def test_an_endpoint_can_come_from_the_settings_alone(db, settings):
+    settings.MAGICLINK_SERVER_URL = URL
+    settings.MAGICLINK_API_KEY = SECRET
+    settings.MAGICLINK_ENDPOINT_NAME = "web"
+
+    client = Endpoint.objects.named().client()
+
+    assert (client.base_url, client.api_key, client.endpoint_name) == (
+        URL,
+        SECRET,
+        "web",
+    )
+    assert Endpoint.objects.of_approval(None).client().api_key == SECRET
+    assert not Endpoint.objects.exists()

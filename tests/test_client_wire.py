@@ -1,0 +1,861 @@
+import contextlib
+import datetime
+import gzip
+import http.client
+import ipaddress
+import itertools
+import logging
+import os
+import socket
+import ssl
+import struct
+import threading
+import time
+import traceback
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import requests
+import urllib3
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from django_magiclink import __version__, client, transport
+from django_magiclink.client import MideyeClient, Texts
+from django_magiclink.exceptions import NotSent, Unanswered
+from django_magiclink.status import Status
+
+NUMBER = "+46701234567"
+KEY = "c3859cad-479a-4d65-9253-459ea4a12b34"
+ACCEPTED = b'{"code": "TOUCH_ACCEPTED"}'
+#: Far beyond the deadlines below, far short of what the slow servers would take.
+SOON = 5
+
+
+class Server:
+    def __init__(self, script, *, tls=None, reads=True):
+        self.script, self.tls, self.reads = script, tls, reads
+        self.requests, self.threads = [], []
+        self.connections = 0
+        self.stopped = threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = self.listener.getsockname()[1]
+        self.url = f"{'https' if tls else 'http'}://localhost:{self.port}"
+        self.start(self.accept)
+
+    def start(self, target, *args):
+        thread = threading.Thread(target=target, args=args)
+        self.threads.append(thread)
+        thread.start()
+
+    def accept(self):
+        while not self.stopped.is_set():
+            with contextlib.suppress(OSError):
+                connection, _ = self.listener.accept()
+                self.connections += 1
+                self.start(self.serve, connection)
+
+    def serve(self, connection):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            stack.enter_context(connection)
+            if self.tls:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+                stack.enter_context(connection)
+            if not self.reads or self.read_request(connection):
+                self.script(self, connection)
+
+    def read_request(self, connection):
+        request = b""
+        while b"\r\n\r\n" not in request:
+            data = connection.recv(65536)
+            if not data:
+                return False
+            request += data
+        self.requests.append(request.decode("ascii"))
+        return True
+
+    def stop(self):
+        self.stopped.set()
+        self.listener.shutdown(socket.SHUT_RDWR)
+        for thread in self.threads:
+            thread.join(10)
+        self.listener.close()
+        assert not any(thread.is_alive() for thread in self.threads)
+
+
+@pytest.fixture
+def serve():
+    with contextlib.ExitStack() as stack:
+
+        def start(script, **options):
+            server = Server(script, **options)
+            stack.callback(server.stop)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def hurry(monkeypatch):
+    monkeypatch.setattr(client, "GRACE", -14.7)
+
+
+def ask(server, number=NUMBER, *, url="", **options):
+    texts = options.pop("texts", Texts())
+    if getattr(server, "tls", None):
+        options.setdefault("ca_pem", server.tls.ca_pem)
+    asking = MideyeClient(url or server.url, KEY, **options)
+    return asking.authenticate(number, timeout=15, texts=texts)
+
+
+def failure(server, expected, **options):
+    started = time.monotonic()
+    with pytest.raises(expected) as caught:
+        ask(server, **options)
+    assert time.monotonic() - started < SOON
+    return caught.value
+
+
+# Scripts for the server: what it does once it has read the request.
+
+
+def replies(body=ACCEPTED, status="200 OK", *fields):
+    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *fields, "", ""]
+
+    def script(server, connection):
+        connection.sendall("\r\n".join(head).encode() + body)
+
+    return script
+
+
+def sends(data):
+    return lambda server, connection: connection.sendall(data)
+
+
+def stalls(server, connection):
+    server.stopped.wait()
+
+
+def drips(start, piece, pause=0.05):
+    def script(server, connection):
+        connection.sendall(start)
+        while not server.stopped.wait(pause):
+            connection.sendall(piece)
+
+    return script
+
+
+def floods(start, piece):
+    return drips(start, piece, pause=0)
+
+
+def resets(server, connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+# Certificates.
+
+
+class Authority:
+    def __init__(self):
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test CA")])
+        self.certificate = self.sign(self.name, self.key.public_key(), ca=True)
+        self.pem = self.certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+    def sign(self, subject, key, *, names=(), ca=False, days=1):
+        now = datetime.datetime.now(datetime.UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .issuer_name(self.name)
+            .subject_name(subject)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=30))
+            .not_valid_after(now + datetime.timedelta(days=days))
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), True)
+        )
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), False)
+        return builder.sign(self.key, hashes.SHA256())
+
+    def server_context(self, path, *, host="localhost", days=1, self_signed=False):
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+        names = [
+            x509.DNSName(host),
+            x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+        ]
+        signer = self
+        if self_signed:
+            signer = Authority()
+            signer.key, signer.name = key, subject
+        certificate = signer.sign(subject, key.public_key(), names=names, days=days)
+        path.write_bytes(
+            certificate.public_bytes(serialization.Encoding.PEM)
+            + key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        context.ca_pem = self.pem
+        return context
+
+
+class ServerContext(ssl.SSLContext):
+    ca_pem = ""
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return Authority()
+
+
+@pytest.fixture(scope="module")
+def tls(authority, tmp_path_factory):
+    return authority.server_context(tmp_path_factory.mktemp("tls") / "server.pem")
+
+
+@pytest.fixture(params=["http", "https"])
+def transports(request):
+    return request.getfixturevalue("tls") if request.param == "https" else None
+
+
+# What goes over the wire.
+
+
+def test_the_request_is_the_documented_one_and_nothing_else(serve, transports):
+    server = serve(replies(), tls=transports)
+
+    answer = ask(server)
+
+    assert answer.status == Status.ACCEPTED
+    assert server.requests == [
+        "GET /api/sfwa/auth?msisdn=%2B46701234567&touch-timeout=15 HTTP/1.1\r\n"
+        f"api-key: {KEY}\r\n"
+        f"Host: localhost:{server.port}\r\n"
+        f"User-Agent: django-magiclink/{__version__}\r\n"
+        "Accept-Encoding: identity\r\n"
+        "Accept: application/json\r\n"
+        "Connection: close\r\n"
+        "\r\n"
+    ]
+
+
+def test_texts_and_endpoint_name_arrive_as_they_were(serve):
+    server = serve(replies())
+    texts = Texts(
+        title="Åkes Bank & Co",
+        authentication="Betala 100 SEK till +46 / 50% rabatt?\nKod: 42",
+        sms="a=b&touch-timeout=300#x",
+        accept_button="Ja",
+        reject_button="Nej",
+        accepted="Tack ☺",
+        rejected="msisdn=+1",
+    )
+
+    ask(
+        server,
+        endpoint_name="Stora kassan & co",
+        url=f"{server.url}/mideye/",
+        texts=texts,
+    )
+
+    target = urlsplit(server.requests[0].split()[1])
+    assert target.path == "/mideye/api/sfwa/auth/Stora%20kassan%20%26%20co"
+    assert parse_qsl(target.query.replace("+", "PLUS"), strict_parsing=True) == [
+        ("msisdn", NUMBER),
+        ("touch-timeout", "15"),
+        ("title-text", texts.title),
+        ("authentication-text", texts.authentication),
+        ("sms-text", texts.sms),
+        ("button-accept-text", texts.accept_button),
+        ("button-reject-text", texts.reject_button),
+        ("touch-accept-text", texts.accepted),
+        ("touch-reject-text", texts.rejected),
+    ]
+
+
+def test_no_cookie_and_no_connection_is_kept_for_the_next_user(serve):
+    server = serve(replies(ACCEPTED, "200 OK", "Set-Cookie: JSESSIONID=a; Path=/"))
+    asking = MideyeClient(server.url, KEY)
+
+    for number in (NUMBER, "+46701234568"):
+        asking.authenticate(number, timeout=15)
+
+    assert "cookie" not in "".join(server.requests).lower()
+    assert server.connections == 2
+
+
+def test_settings_of_the_machine_are_ignored(serve, tls, monkeypatch, tmp_path):
+    trap = serve(replies())
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine localhost login mallory password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, trap.url)
+        monkeypatch.setenv(name.lower(), trap.url)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "missing.pem"))
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+
+    for server in (serve(replies()), serve(replies(), tls=tls)):
+        assert ask(server).status == Status.ACCEPTED
+        assert "authorization" not in server.requests[0].lower()
+    assert trap.connections == 0
+
+
+def test_a_bundle_of_the_machine_makes_nothing_trusted(
+    serve, tls, authority, monkeypatch, tmp_path
+):
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text(authority.pem)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, str(bundle))
+    server = serve(replies(), tls=tls)
+
+    assert failure(server, NotSent, ca_pem="").kind == "tls"
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary Redirect"])
+def test_a_redirect_is_not_followed(serve, status):
+    target = serve(replies())
+    server = serve(replies(b"moved", status, f"Location: {target.url}/api/sfwa/auth"))
+
+    assert failure(server, Unanswered).kind == "redirect"
+    assert len(server.requests) == 1
+    assert target.connections == 0
+
+
+def test_a_redirect_with_an_answer_is_an_answer_but_never_an_approval(serve):
+    server = serve(replies(ACCEPTED, "302 Found", "Location: /elsewhere"))
+
+    answer = ask(server)
+
+    assert (answer.status, answer.error_kind) == (Status.FAILED, "http_status")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified", "200 OK"])
+def test_an_answer_without_a_body_is_none(serve, status):
+    server = serve(sends(f"HTTP/1.1 {status}\r\n\r\n".encode()))
+
+    kind = "redirect" if status.startswith("3") else "garbage"
+    assert failure(server, Unanswered).kind == kind
+
+
+def test_a_gateway_that_gives_up_early_is_no_answer(serve):
+    server = serve(replies(b"<h1>504 Gateway Time-out</h1>", "504 Gateway Time-out"))
+
+    assert failure(server, Unanswered).kind == "garbage"
+
+
+def test_a_chunked_answer_after_interim_ones_is_read(serve):
+    server = serve(
+        sends(
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b'8\r\n{"code":\r\n11\r\n"TOUCH_REJECTED"}\r\n0\r\n\r\n'
+        )
+    )
+
+    assert ask(server).status == Status.REJECTED
+
+
+# Slow servers.
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+SLOW = {
+    "stall": stalls,
+    "status line": drips(b"HTTP/1.1 200 ", b"O"),
+    "header": drips(b"HTTP/1.1 200 OK\r\nX-Drip: ", b"x"),
+    "headers": drips(b"HTTP/1.1 200 OK\r\n", b"X-Drip: x\r\n", 0.1),
+    "interim answers": drips(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "body": drips(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b" "),
+    "body without end": drips(b"HTTP/1.1 200 OK\r\n\r\n" + ACCEPTED, b" "),
+    "redirect body": drips(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", b" "),
+    "chunks": drips(CHUNKED, b"1\r\n \r\n"),
+    "chunk size": drips(CHUNKED, b"0"),
+    "trailers": drips(CHUNKED + b"1a\r\n" + ACCEPTED + b"\r\n0\r\n", b"X: y\r\n"),
+    "stalled body": lambda server, connection: (
+        sends(b"HTTP/1.1 200 OK\r\nContent-Length: 27\r\n\r\n" + ACCEPTED)(
+            server, connection
+        ),
+        stalls(server, connection),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_a_slow_server_is_left_at_the_deadline(serve, hurry, transports, name):
+    server = serve(SLOW[name], tls=transports)
+
+    assert failure(server, Unanswered).kind == "timeout"
+    wait_for(lambda: len(server.requests) == 1)
+
+
+def test_a_tls_record_that_drips_is_left_at_the_deadline(serve, hurry, tls):
+    def script(server, connection):
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        session = tls.wrap_bio(incoming, outgoing, server_side=True)
+
+        def until_done(step):
+            while True:
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    return step()
+                connection.sendall(outgoing.read())
+                incoming.write(connection.recv(65536))
+
+        until_done(session.do_handshake)
+        server.requests.append(until_done(lambda: session.read(65536)))
+        session.write(b"HTTP/1.1 200 OK\r\nX-Padding: " + b"x" * 16_000)
+        for byte in outgoing.read():
+            connection.sendall(bytes([byte]))
+            if server.stopped.wait(0.05):
+                break
+
+    server = serve(script, reads=False)
+    url = f"https://localhost:{server.port}"
+
+    assert failure(server, Unanswered, url=url, ca_pem=tls.ca_pem).kind == "timeout"
+    wait_for(lambda: len(server.requests) == 1)
+
+
+HANDSHAKES = {
+    "stall": stalls,
+    "drip": drips(b"\x16\x03\x03\x40\x00\x02", b"\0"),
+    "drip of records": drips(b"", b"\x16\x03\x03\x00\x01\x02"),
+}
+
+
+@pytest.mark.parametrize("name", HANDSHAKES)
+def test_a_slow_handshake_is_left_after_the_connect_timeout(
+    serve, monkeypatch, tls, name
+):
+    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.5)
+    server = serve(HANDSHAKES[name], reads=False)
+    url = f"https://localhost:{server.port}"
+
+    assert failure(server, NotSent, url=url, ca_pem=tls.ca_pem).kind == "tls"
+
+
+@pytest.mark.parametrize("script", [sends(b"HTTP/1.1 400 Bad\r\n\r\n"), resets])
+def test_a_server_without_tls_gets_no_request(serve, tls, script):
+    server = serve(script, reads=False)
+    url = f"https://localhost:{server.port}"
+
+    assert failure(server, NotSent, url=url, ca_pem=tls.ca_pem).kind == "tls"
+
+
+# Large and broken answers.
+
+ENDLESS = {
+    "body": (floods(b"HTTP/1.1 200 OK\r\n\r\n", b" " * 65536), "too_large"),
+    "gigabyte": (
+        floods(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n", b" " * 65536),
+        "too_large",
+    ),
+    "redirect": (
+        floods(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", b" " * 65536),
+        "redirect",
+    ),
+    "chunks": (floods(CHUNKED, b"10000\r\n" + b" " * 65536 + b"\r\n"), "too_large"),
+    "chunk size": (floods(CHUNKED, b"0" * 65536), "network"),
+    "headers": (floods(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 1000), "network"),
+    "header": (floods(b"HTTP/1.1 200 OK\r\nX: ", b"y" * 65536), "network"),
+    "status line": (floods(b"HTTP/1.1 200 ", b"y" * 65536), "network"),
+    "gzip bomb": (
+        replies(gzip.compress(bytes(50_000_000)), "200 OK", "Content-Encoding: gzip"),
+        "garbage",
+    ),
+    "gzip bomb as a redirect": (
+        replies(
+            gzip.compress(bytes(50_000_000)),
+            "302 Found",
+            "Content-Encoding: gzip",
+            "Location: /x",
+        ),
+        "redirect",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_an_endless_answer_is_cut_and_takes_no_memory(serve, name):
+    script, kind = ENDLESS[name]
+    server = serve(script)
+    ask(serve(replies()))
+    tracemalloc.start()
+
+    try:
+        error = failure(server, Unanswered)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert error.kind == kind
+    assert peak < 2_000_000
+
+
+BROKEN = {
+    "reset": resets,
+    "closed": sends(b""),
+    "half a status line": sends(b"HTTP/1.1 2"),
+    "half the headers": sends(b"HTTP/1.1 200 OK\r\nContent-Le"),
+    "cut body": sends(b"HTTP/1.1 200 OK\r\nContent-Length: 27\r\n\r\n" + ACCEPTED),
+    "cut chunk": sends(CHUNKED + b"1b\r\n" + ACCEPTED),
+    "cut chunks": sends(CHUNKED + b"1a\r\n" + ACCEPTED + b"\r\n"),
+    "not http": sends(b"SSH-2.0-OpenSSH_9.2\r\n\r\n" + ACCEPTED),
+    "only a body": sends(ACCEPTED),
+    "http/2": sends(b"HTTP/2 200\r\n\r\n" + ACCEPTED),
+    "two lengths": sends(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 26, 27\r\n\r\n" + ACCEPTED
+    ),
+    "malformed header": sends(b"HTTP/1.1 200 OK\r\nOops\r\n\r\n" + ACCEPTED),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_answer_is_not_asked_for_again(serve, transports, name):
+    server = serve(BROKEN[name], tls=transports)
+
+    assert failure(server, Unanswered).kind == "network"
+    assert len(server.requests) == 1
+    assert server.connections == 1
+
+
+def test_an_answer_that_comes_before_a_reset_counts(serve):
+    def script(server, connection):
+        replies(b'{"code": "BAD_REQUEST"}', "401 Unauthorized")(server, connection)
+
+    server = serve(script, reads=False)
+
+    assert ask(server).error_kind == "refused"
+
+
+# Names and connections.
+
+
+def addresses(*ports):
+    return [
+        (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port))
+        for port in ports
+    ]
+
+
+@pytest.fixture
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@pytest.fixture
+def deaf_port():
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(
+            socket.create_server(("127.0.0.1", 0), backlog=0)
+        )
+        for _ in range(4):
+            caller = stack.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+def resolve(monkeypatch, found):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: list(found))
+
+
+def test_a_name_that_is_unknown_is_an_error_of_its_own(monkeypatch):
+    def fail(*args, **options):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+
+    assert failure(None, NotSent, url="https://mideye.example.com").kind == "dns"
+
+
+def test_nobody_listens(free_port):
+    for scheme in ("http", "https"):
+        url = f"{scheme}://127.0.0.1:{free_port}"
+
+        assert failure(None, NotSent, url=url).kind == "connect"
+
+
+def test_the_connect_timeout_is_shared_by_all_addresses(monkeypatch, deaf_port):
+    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.5)
+    resolve(monkeypatch, addresses(*[deaf_port] * 50))
+
+    error = failure(None, NotSent, url="https://mideye.example.com")
+
+    assert error.kind == "connect"
+
+
+def test_the_next_address_is_tried(serve, monkeypatch, free_port):
+    server = serve(replies())
+    unusable = (255, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 1))
+    resolve(monkeypatch, [unusable, *addresses(free_port, server.port)])
+
+    assert ask(server).status == Status.ACCEPTED
+    assert len(server.requests) == 1
+
+
+def test_nothing_is_sent_after_a_lookup_that_took_too_long(serve, monkeypatch):
+    server = serve(replies())
+    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.05)
+    lookup = socket.getaddrinfo
+
+    def slow(*args, **options):
+        time.sleep(0.2)
+        return lookup(*args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+
+    assert failure(server, NotSent).kind == "connect"
+    assert not server.requests
+
+
+# Certificates.
+
+UNTRUSTED = {
+    "expired": ({"days": -1}, "expired"),
+    "self-signed": ({"self_signed": True}, "self-signed"),
+    "of another host": ({"host": "other.example.com"}, "Hostname mismatch"),
+}
+
+
+@pytest.mark.parametrize("name", UNTRUSTED)
+def test_a_bad_certificate_gets_no_request(serve, authority, tmp_path, caplog, name):
+    options, reason = UNTRUSTED[name]
+    context = authority.server_context(tmp_path / "server.pem", **options)
+    server = serve(replies(), tls=context)
+
+    assert failure(server, NotSent).kind == "tls"
+    assert not server.requests
+    assert reason in caplog.text
+
+
+def test_a_private_authority_is_not_trusted_unless_given(serve, tls):
+    server = serve(replies(), tls=tls)
+
+    assert failure(server, NotSent, ca_pem="").kind == "tls"
+    assert failure(server, NotSent, ca_pem=Authority().pem).kind == "tls"
+    assert not server.requests
+
+
+def test_an_address_can_be_certified_too(serve, tls):
+    server = serve(replies(), tls=tls)
+
+    assert ask(server, url=f"https://127.0.0.1:{server.port}").status == Status.ACCEPTED
+
+
+def test_a_ca_file_that_changes_is_read_again(serve, tls, authority, tmp_path):
+    server = serve(replies(), tls=tls)
+    path = tmp_path / "ca.pem"
+
+    path.write_text(Authority().pem)
+    refused = failure(server, NotSent, ca_pem="", ca_file=str(path))
+    path.write_text(authority.pem + "\n")
+    answer = ask(server, ca_pem="", ca_file=str(path))
+
+    assert refused.kind == "tls"
+    assert answer.status == Status.ACCEPTED
+
+
+@pytest.mark.parametrize("given", ["file", "text", "nothing"])
+def test_threads_share_one_context(authority, monkeypatch, tmp_path, given):
+    path = tmp_path / "ca.pem"
+    path.write_text(authority.pem)
+    options = {
+        "file": (str(path), ""),
+        "text": ("", authority.pem),
+        "nothing": ("", ""),
+    }
+    loads = count(monkeypatch, ssl.SSLContext, "load_verify_locations")
+    transport._make_context.cache_clear()
+
+    with ThreadPoolExecutor(16) as pool:
+        contexts = set(
+            pool.map(lambda _: transport.ssl_context(*options[given]), range(200))
+        )
+
+    assert len(contexts) == 1
+    assert len(loads) == 1
+
+
+def test_a_context_verifies_and_asks_for_tls_1_2():
+    context = transport.ssl_context("", "")
+
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert context.keylog_filename is None
+
+
+def count(monkeypatch, owner, name):
+    calls, original = [], getattr(owner, name)
+
+    def counted(*args, **options):
+        calls.append(args)
+        return original(*args, **options)
+
+    monkeypatch.setattr(owner, name, counted)
+    return calls
+
+
+def test_many_wait_at_once_without_loading_certificates_again(serve, tls, monkeypatch):
+    everyone = threading.Barrier(40)
+
+    def script(server, connection):
+        everyone.wait(30)
+        replies()(server, connection)
+
+    server = serve(script, tls=tls)
+    transport.ssl_context("", tls.ca_pem)
+    loads = count(monkeypatch, ssl.SSLContext, "load_verify_locations")
+    protocols = count(monkeypatch, ssl.SSLContext, "set_alpn_protocols")
+    before = threading.active_count()
+    numbers = [f"+467012345{i:02}" for i in range(40)]
+
+    with ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(lambda number: ask(server, number), numbers))
+
+    assert [answer.status for answer in answers] == [Status.ACCEPTED] * 40
+    assert sorted(r.split("%2B")[1][:11] for r in server.requests) == [
+        number[1:] for number in numbers
+    ]
+    assert not loads
+    assert not protocols
+    assert threading.active_count() <= before + 40
+
+
+# Nothing leaks.
+
+OUTCOMES = {
+    "accepted": replies(),
+    "refused": replies(b'{"code": "BAD_REQUEST"}', "403 Forbidden"),
+    "redirect": replies(b"", "302 Found", "Location: /x"),
+    "garbage": replies(b"<html>"),
+    "malformed header": sends(
+        f"HTTP/1.1 200 OK\r\nOops {KEY} {NUMBER}\r\n\r\n".encode()
+    ),
+    "both lengths": sends(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 26\r\nTransfer-Encoding: chunked\r\n\r\n"
+    ),
+    "reset": resets,
+    "too large": replies(b" " * 70_000),
+    "slow": stalls,
+}
+
+
+@pytest.fixture
+def artefacts(caplog, capfd, monkeypatch):
+    seen = []
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    for owner, name in [
+        (requests.Session, "send"),
+        (requests.Session, "request"),
+        (requests.adapters.HTTPAdapter, "send"),
+        (urllib3.HTTPConnectionPool, "urlopen"),
+        (http.client.HTTPConnection, "putrequest"),
+        (http.client.HTTPConnection, "putheader"),
+        (http.client.HTTPConnection, "endheaders"),
+    ]:
+        trace(monkeypatch, owner, name, seen)
+
+    def collect():
+        return "\n".join([caplog.text, *capfd.readouterr(), *seen])
+
+    return collect
+
+
+def trace(monkeypatch, owner, name, seen):
+    original = getattr(owner, name)
+
+    def traced(self, *args, **options):
+        seen.append(f"{name} {args!r} {options!r}")
+        seen.extend(repr(vars(value)) for value in args if hasattr(value, "__dict__"))
+        return original(self, *args, **options)
+
+    monkeypatch.setattr(owner, name, traced)
+
+
+def leaks(text):
+    return [secret for secret in (NUMBER[1:], KEY, "Koden är") if secret in text]
+
+
+def test_the_search_for_leaks_finds_what_requests_does_by_itself(serve, artefacts):
+    server = serve(replies())
+
+    requests.get(
+        server.url, params={"msisdn": NUMBER}, headers={"api-key": KEY}, timeout=5
+    )
+
+    assert leaks(artefacts()) == [NUMBER[1:], KEY]
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_nothing_shows_number_key_or_text(serve, hurry, transports, artefacts, name):
+    server = serve(OUTCOMES[name], tls=transports)
+    texts = Texts(authentication="Koden är 42")
+    shown = ""
+
+    try:
+        shown = repr(ask(server, texts=texts))
+    except (NotSent, Unanswered) as error:
+        assert (error.__cause__, error.__context__) == (None, None)
+        shown = "".join(traceback.format_exception(error)) + repr(vars(error))
+        shown += "".join(
+            repr(frame.f_locals)
+            for frame, _ in traceback.walk_tb(error.__traceback__)
+            if "django_magiclink" in frame.f_code.co_filename
+        )
+
+    assert len(server.requests) == 1
+    assert not leaks(shown + artefacts())
+
+
+def test_no_socket_and_no_thread_is_left_behind(serve, hurry, monkeypatch, tls):
+    scripts = [*OUTCOMES.values(), *BROKEN.values()]
+    servers = [serve(script, tls=tls) for script in scripts]
+    deaf = serve(stalls, reads=False)
+    sockets, threads = open_sockets(), threading.active_count()
+
+    for server in servers:
+        with contextlib.suppress(NotSent, Unanswered):
+            ask(server)
+    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.2)
+    failure(deaf, NotSent, url=f"https://localhost:{deaf.port}", ca_pem=tls.ca_pem)
+    for server in (*servers, deaf):
+        server.stopped.set()
+
+    wait_for(lambda: threading.active_count() == threads)
+    wait_for(lambda: open_sockets() == sockets)
+    with socket.socket():
+        assert open_sockets() == sockets + 1
+
+
+def open_sockets():
+    links = []
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            links.append(os.readlink(f"/proc/self/fd/{name}"))
+    return sum(link.startswith("socket:") for link in links)
+
+
+def wait_for(condition):
+    for _ in itertools.repeat(None, 100):
+        if condition():
+            return
+        time.sleep(0.05)
+    assert condition()

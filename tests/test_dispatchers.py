@@ -1,0 +1,166 @@
+import threading
+import time
+
+import pytest
+from django.db import connection, connections
+
+from django_magiclink import approvals
+from django_magiclink.dispatchers import thread
+from django_magiclink.dispatchers.thread import ThreadDispatcher
+from django_magiclink.exceptions import Busy
+from django_magiclink.models import Approval
+from django_magiclink.status import Status
+
+from .test_lifecycle import ask, state
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def until(condition):
+    for _ in range(500):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("It never came to be.")
+
+
+def waiting():
+    return [one for one in threading.enumerate() if "magiclink-wait" in one.name]
+
+
+def test_the_call_is_made_in_the_background(user, endpoint, sandbox):
+    sandbox.script("manual")
+
+    approval, _ = ask(user, ThreadDispatcher().dispatch)
+
+    sandbox.wait_for_calls(1)
+    assert state(approval) == Status.SENT
+    sandbox.accept()
+    until(lambda: state(approval) == Status.ACCEPTED)
+
+
+def test_the_caller_waits_with_the_immediate_dispatcher(
+    browser, endpoint, sandbox, settings
+):
+    settings.MAGICLINK_DISPATCHER = (
+        "django_magiclink.dispatchers.immediate.ImmediateDispatcher"
+    )
+    sandbox.script("accept")
+
+    started = browser.start(browser.get("/payroll/"))
+
+    assert started.json()["status"] == "accepted"
+    assert browser.get("/payroll/").status_code == 200
+
+
+def test_no_more_wait_than_may(user, endpoint, sandbox, settings):
+    settings.MAGICLINK_MAX_WAITING = 1
+    sandbox.script("manual")
+    dispatcher = ThreadDispatcher()
+    first, _ = ask(user, dispatcher.dispatch)
+    sandbox.wait_for_calls(1)
+
+    with pytest.raises(Busy):
+        dispatcher.dispatch(first.pk)
+    sandbox.accept()
+    until(lambda: not waiting())
+    dispatcher.dispatch(first.pk)
+    until(lambda: not waiting())
+
+    assert len(sandbox.calls) == 1
+
+
+def test_a_system_without_threads_to_spare_is_busy(user, endpoint, monkeypatch):
+    dispatcher = ThreadDispatcher()
+    started = threading.Thread.start
+
+    def start(self):
+        if "magiclink-wait" in self.name:
+            raise RuntimeError("can't start new thread")
+        started(self)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+    for _ in range(3):
+        approval, _ = ask(user, dispatcher.dispatch)
+        assert state(approval) == Status.FAILED
+        assert approval.error_kind == "busy"
+
+
+def test_a_forked_process_starts_its_own_threads(monkeypatch):
+    dispatcher = ThreadDispatcher()
+    before = dispatcher._of_this_process()
+    assert dispatcher._of_this_process() is before
+
+    monkeypatch.setattr(thread.os, "getpid", lambda: -1)
+
+    assert dispatcher._of_this_process() is not before
+
+
+def test_a_database_that_is_down_loses_the_answer_and_grants_nothing(
+    user, endpoint, sandbox, monkeypatch, caplog
+):
+    sandbox.script("manual")
+    dispatcher = ThreadDispatcher()
+    approval, _ = ask(user, dispatcher.dispatch)
+    sandbox.wait_for_calls(1)
+
+    def down(*args, **kwargs):
+        raise ConnectionError("+46701740605")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("django_magiclink.calls._record", down)
+        sandbox.accept()
+        until(lambda: not waiting())
+
+    assert state(approval) == Status.SENT
+    assert "is lost: ConnectionError" in caplog.text
+    assert "+46701740605" not in caplog.text
+    Approval.objects.update(live_slot=None, deadline=approval.created)
+    again, _ = ask(user, dispatcher.dispatch)
+    sandbox.accept()
+    until(lambda: state(again) == Status.ACCEPTED)
+
+
+def test_waiting_threads_open_no_connection(user, endpoint, sandbox, monkeypatch):
+    used = set()
+    original = connections["default"].__class__.connect
+
+    def connect(self):
+        used.add(threading.current_thread().name.partition("-")[0:3])
+        original(self)
+
+    monkeypatch.setattr(connections["default"].__class__, "connect", connect)
+    sandbox.script("accept")
+    approval, _ = ask(user, ThreadDispatcher().dispatch)
+    until(lambda: state(approval) == Status.ACCEPTED)
+
+    names = {"".join(name) for name in used}
+    assert "magiclink-writer" in names
+    assert not [name for name in names if "wait" in name]
+
+
+def test_the_writer_gives_its_connection_back_when_it_is_idle(monkeypatch):
+    closed = threading.Event()
+    monkeypatch.setattr(thread._Writer, "IDLE", 0.01)
+    monkeypatch.setattr(thread.connections, "close_all", closed.set)
+    writer = thread._Writer()
+
+    assert writer.run(connection.is_usable) is not None
+
+    assert closed.wait(5)
+    assert writer.run(lambda: 5) == 5
+
+
+def test_perform_runs_its_steps_where_it_is_told(user, endpoint, sandbox):
+    sandbox.script("accept")
+    approval, _ = ask(user)
+    steps = []
+
+    def run(step):
+        steps.append(step)
+        return step()
+
+    approvals.perform(approval.pk, run)
+
+    assert len(steps) == 2

@@ -1,0 +1,207 @@
+"""Guarded views, each of which notes that its body ran and what it saw."""
+
+import hashlib
+
+from django.db import transaction
+from django.http import HttpResponse
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.cache import cache_page
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import condition
+
+from django_magiclink.bodies import is_form
+from django_magiclink.decorators import approval_required
+from django_magiclink.stepup import arequire_approval, require_approval
+
+from .models import Run
+
+
+def ran(request, view):
+    fields = dict(request.POST.lists())
+    for ours in [name for name in fields if name.startswith(("_approval", "csrf"))]:
+        del fields[ours]
+    files = {
+        name: [file.name, hashlib.sha256(file.read()).hexdigest()]
+        for name, file in request.FILES.items()
+    }
+    body = "" if is_form(request) else request.body.decode("latin-1")
+    seen = {
+        "method": request.method,
+        "path": request.get_full_path(),
+        "fields": fields,
+        "files": files,
+        "body": body,
+    }
+    Run.objects.create(view=view, seen=seen)
+    return HttpResponse(f"{view} ran")
+
+
+@approval_required
+def default(request):
+    return ran(request, "default")
+
+
+@approval_required(scope="payroll", max_age=60)
+def payroll(request):
+    return ran(request, "payroll")
+
+
+@approval_required(scope="once", max_age=0, text="Carry it out")
+def once(request):
+    return ran(request, "once")
+
+
+@approval_required(
+    scope="transfer",
+    max_age=0,
+    methods=["POST"],
+    text="Pay {amount} to {payee}",
+    params=["amount", "payee"],
+)
+def transfer(request):
+    return ran(request, "transfer")
+
+
+@approval_required(scope="session", max_age="session")
+def session(request):
+    return ran(request, "session")
+
+
+@approval_required(
+    scope="window", max_age=60, params=["pk", "colour"], text="{pk} {colour}"
+)
+def params(request, pk):
+    return ran(request, "params")
+
+
+@approval_required(
+    scope="called",
+    max_age=60,
+    when=lambda request, **kwargs: request.GET.get("when") != "no",
+    text=lambda request, **kwargs: f"Called {request.GET.get('who', '')}",
+    params=lambda request, **kwargs: {"who": request.GET.get("who", "")},
+    endpoint=lambda request, **kwargs: request.GET.get("endpoint", ""),
+)
+def called(request):
+    return ran(request, "called")
+
+
+@approval_required(scope="async", max_age=0)
+async def asynchronous(request):
+    await Run.objects.acreate(view="asynchronous")
+    return HttpResponse("asynchronous ran")
+
+
+@approval_required(scope="outer", max_age=60)
+@approval_required(scope="inner", max_age=0)
+def stacked(request):
+    return ran(request, "stacked")
+
+
+@approval_required(scope="once", max_age=0)
+@approval_required(scope="once", max_age=0)
+def twice(request):
+    return ran(request, "twice")
+
+
+@approval_required(scope="once", max_age=0)
+@approval_required(scope="other", max_age=0)
+def conflicting(request):
+    return ran(request, "conflicting")
+
+
+class ClassBased(View):
+    @method_decorator(approval_required(scope="class", max_age=0))
+    def post(self, request):
+        return ran(request, "class_based")
+
+    def get(self, request):
+        return ran(request, "class_based")
+
+
+def inline(request):
+    refused = require_approval(
+        request,
+        scope="inline",
+        max_age=0,
+        text="Pay {amount}",
+        params={"amount": request.POST.get("amount", "")},
+    )
+    return refused or ran(request, "inline")
+
+
+def inline_window(request):
+    refused = require_approval(request, scope="inline", max_age=60)
+    return refused or ran(request, "inline_window")
+
+
+def inline_in_transaction(request):
+    with transaction.atomic():
+        return inline(request)
+
+
+async def inline_async(request):
+    refused = await arequire_approval(request, scope="inline", max_age=60)
+    if refused:
+        return refused
+    await Run.objects.acreate(view="inline_async")
+    return HttpResponse("inline_async ran")
+
+
+@approval_required(scope="crash", max_age=0)
+def crash(request):
+    with open(request.GET["note"], "a") as note:
+        note.write("ran\n")
+    Run.objects.create(view="crash")
+    raise RuntimeError("the view broke")
+
+
+@approval_required(scope="count", max_age=0)
+def count(request):
+    Run.objects.create(view="count")
+    return HttpResponse("count ran")
+
+
+@transaction.non_atomic_requests
+@approval_required(scope="outside", max_age=60)
+def non_atomic_outside(request):
+    return HttpResponse(str(transaction.get_connection().in_atomic_block))
+
+
+@approval_required(scope="inside", max_age=60)
+@transaction.non_atomic_requests
+def non_atomic_inside(request):
+    return HttpResponse(str(transaction.get_connection().in_atomic_block))
+
+
+@approval_required(scope="plain", max_age=60)
+@approval_required(scope="plain2", max_age=60)
+def atomic(request):
+    return HttpResponse(str(transaction.get_connection().in_atomic_block))
+
+
+@csrf_exempt
+@approval_required(scope="exempt", max_age=0)
+def exempt(request):
+    return ran(request, "exempt")
+
+
+@csrf_exempt
+@approval_required(scope="late", max_age=0)
+@csrf_protect
+def checked_later(request):
+    return ran(request, "checked_later")
+
+
+cached = cache_page(600)(
+    approval_required(scope="cached", max_age=60)(
+        lambda request: ran(request, "cached")
+    )
+)
+cached_inline = cache_page(600)(inline_window)
+conditional = condition(etag_func=lambda request: '"constant"')(
+    approval_required(scope="conditional", max_age=60)(
+        lambda request: ran(request, "conditional")
+    )
+)
