@@ -192,7 +192,6 @@ class _Connection(HTTPConnection):
         if self.sock is None:
             self.connect()
         sock: Any = self.sock
-        sock.settimeout(_until(self.call.send_by))
         sock.deadline = self.call.deadline
         line, end, fields = data.partition(b" HTTP/1.1\r\n")
         self.call.stage = "sent"

@@ -26,6 +26,7 @@ class Demo:
     def __init__(self, folder):
         self.database = folder / "demo.sqlite3"
         self.log = folder / "demo.log"
+        self.process = None
 
     def __enter__(self):
         self.start()
@@ -57,16 +58,18 @@ class Demo:
             raise
 
     def stop(self, number=signal.SIGINT):
-        """End it, unless it has ended, and return its exit code."""
-        if self.process.returncode is None:
-            self.process.send_signal(number)
-            try:
-                self.output += self.process.communicate(timeout=PATIENCE)[0]
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.communicate()
-                raise
-        return self.process.returncode
+        """End it, if it runs, and return its exit code."""
+        process, self.process = self.process, None
+        if process is None:
+            return None
+        process.send_signal(number)
+        try:
+            self.output += process.communicate(timeout=PATIENCE)[0]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+        return process.returncode
 
     def run(self, *arguments, **environment):
         """Run a command of ``manage.py`` beside it, to its end."""

@@ -206,12 +206,15 @@ class Authority:
         )
         context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(path)
-        context.ca_pem = self.pem
+        context.ca_pem, context.own_pem = (
+            self.pem,
+            path.read_text().split("-----BEGIN P")[0],
+        )
         return context
 
 
 class ServerContext(ssl.SSLContext):
-    ca_pem = ""
+    ca_pem = own_pem = ""
 
 
 @pytest.fixture(scope="module")
@@ -609,6 +612,25 @@ def test_the_next_address_is_tried(serve, monkeypatch, free_port):
     assert len(server.requests) == 1
 
 
+def test_an_address_that_is_deaf_leaves_time_for_the_next(
+    serve, monkeypatch, deaf_port
+):
+    server = serve(replies())
+    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 1)
+    resolve(monkeypatch, addresses(deaf_port, server.port))
+
+    assert ask(server).status == Status.ACCEPTED
+
+
+def test_a_request_that_left_in_part_may_have_arrived(serve, monkeypatch):
+    server = serve(stalls, reads=False)
+    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.5)
+
+    error = failure(server, Unanswered, texts=Texts(sms="x" * 20_000_000))
+
+    assert error.kind == "network"
+
+
 def test_nothing_is_sent_after_a_lookup_that_took_too_long(serve, monkeypatch):
     server = serve(replies())
     monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.05)
@@ -650,6 +672,12 @@ def test_a_private_authority_is_not_trusted_unless_given(serve, tls):
     assert failure(server, NotSent, ca_pem="").kind == "tls"
     assert failure(server, NotSent, ca_pem=Authority().pem).kind == "tls"
     assert not server.requests
+
+
+def test_the_certificate_itself_may_be_what_is_trusted(serve, tls):
+    server = serve(replies(), tls=tls)
+
+    assert ask(server, ca_pem=tls.own_pem).status == Status.ACCEPTED
 
 
 def test_an_address_can_be_certified_too(serve, tls):
@@ -802,6 +830,14 @@ def test_the_search_for_leaks_finds_what_requests_does_by_itself(serve, artefact
     )
 
     assert leaks(artefacts()) == [NUMBER[1:], KEY]
+
+
+def test_the_debug_output_of_http_client_stays_off(serve, monkeypatch, capfd):
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+
+    ask(serve(replies()))
+
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("name", OUTCOMES)

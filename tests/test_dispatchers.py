@@ -100,17 +100,14 @@ def test_a_forked_process_starts_its_own_threads(monkeypatch):
 def test_a_database_that_is_down_loses_the_answer_and_grants_nothing(
     user, endpoint, sandbox, monkeypatch, caplog
 ):
-    sandbox.script("manual")
-    dispatcher = ThreadDispatcher()
-    approval, _ = ask(user, dispatcher.dispatch)
-    sandbox.wait_for_calls(1)
-
     def down(*args, **kwargs):
         raise ConnectionError("+46701740605")
 
+    dispatcher = ThreadDispatcher()
+    sandbox.script("accept")
     with monkeypatch.context() as patch:
         patch.setattr("django_magiclink.calls._record", down)
-        sandbox.accept()
+        approval, _ = ask(user, dispatcher.dispatch)
         until(lambda: not waiting())
 
     assert state(approval) == Status.SENT
@@ -118,7 +115,6 @@ def test_a_database_that_is_down_loses_the_answer_and_grants_nothing(
     assert "+46701740605" not in caplog.text
     Approval.objects.update(live_slot=None, deadline=approval.created)
     again, _ = ask(user, dispatcher.dispatch)
-    sandbox.accept()
     until(lambda: state(again) == Status.ACCEPTED)
 
 
@@ -127,7 +123,7 @@ def test_waiting_threads_open_no_connection(user, endpoint, sandbox, monkeypatch
     original = connections["default"].__class__.connect
 
     def connect(self):
-        used.add(threading.current_thread().name.partition("-")[0:3])
+        used.add(threading.current_thread().name)
         original(self)
 
     monkeypatch.setattr(connections["default"].__class__, "connect", connect)
@@ -135,9 +131,8 @@ def test_waiting_threads_open_no_connection(user, endpoint, sandbox, monkeypatch
     approval, _ = ask(user, ThreadDispatcher().dispatch)
     until(lambda: state(approval) == Status.ACCEPTED)
 
-    names = {"".join(name) for name in used}
-    assert "magiclink-writer" in names
-    assert not [name for name in names if "wait" in name]
+    assert "magiclink-writer" in used
+    assert not [name for name in used if "wait" in name]
 
 
 def test_the_writer_gives_its_connection_back_when_it_is_idle(monkeypatch):

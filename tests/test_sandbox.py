@@ -104,8 +104,19 @@ def ringing(sandbox, count=1, number=None):
     return sandbox.prompts(number)
 
 
+_others = set()
+
+
+@pytest.fixture(autouse=True)
+def count_own_threads_only():
+    # The other tests share a sandbox that may be running meanwhile.
+    _others.clear()
+    _others.update(threading.enumerate())
+
+
 def threads_of_sandboxes():
-    return [each for each in threading.enumerate() if "sandbox" in each.name]
+    own = set(threading.enumerate()) - _others
+    return [each for each in own if "sandbox" in each.name]
 
 
 def connections_ended():
