@@ -105,7 +105,8 @@ class ApiKeyAdmin(admin.ModelAdmin):
 @admin.register(PhoneNumber)
 class PhoneNumberAdmin(admin.ModelAdmin):
     list_display = ["user", "__str__", "verified_at"]
-    autocomplete_fields = ["user"]
+    # Not autocomplete_fields, which need a registered user admin with a search.
+    raw_id_fields = ["user"]
 
 
 @admin.register(Approval)

@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, router, transaction
 from django.db.models import Q
 from django.utils import timezone, translation
+from django.views.decorators.debug import sensitive_variables
 
 from .calls import perform
 from .client import GRACE
@@ -94,6 +95,7 @@ def latest(wanted: Wanted) -> Approval | None:
     return rows.first()
 
 
+@sensitive_variables("number")
 def request(
     wanted: Wanted,
     *,

@@ -113,7 +113,7 @@ class Body:
         if self.form is not None:
             for part in self.form:
                 yield from _pairs(part)
-        elif self.request.content_type == "application/json":
+        elif self.request.content_type == "application/json" and self.request.body:
             yield from _json_members(self.request.body)
 
 

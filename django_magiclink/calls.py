@@ -32,6 +32,7 @@ logger = logging.getLogger("django_magiclink")
 
 @dataclass(frozen=True, kw_only=True)
 class _Call:
+    endpoint: Endpoint
     client: MideyeClient
     number: str = field(repr=False)
     timeout: int
@@ -58,7 +59,8 @@ def perform(
     """
     call = run(partial(_claim, pk))
     if call is not None:
-        run(partial(_record, pk, _ask(call)))
+        outcome = _ask(call)
+        run(partial(_record, pk, call.endpoint, outcome))
 
 
 def _claim(pk: uuid.UUID) -> _Call | None:
@@ -85,7 +87,11 @@ def _prepare(approval: Approval) -> _Call:
     with translation.override(approval.language or None):
         texts = endpoint.texts(approval.text, approval.code)
     return _Call(
-        client=endpoint.client(), number=number, timeout=approval.timeout, texts=texts
+        endpoint=endpoint,
+        client=endpoint.client(),
+        number=number,
+        timeout=approval.timeout,
+        texts=texts,
     )
 
 
@@ -95,29 +101,37 @@ def _ask(call: _Call) -> _Outcome:
             call.number, timeout=call.timeout, texts=call.texts
         )
     except CallError as error:
-        failed, over = error.kind, isinstance(error, NotSent)
+        return _failed(error.kind, over=isinstance(error, NotSent))
     except Exception as error:
         # Only the type: whatever broke may have the number in its text.
         logger.error("The call broke: %s", type(error).__name__)
-        failed, over = "error", False
-    else:
-        return _Outcome(
-            status=answer.status,
-            over=answer.documented,
-            columns={
-                "answer_code": answer.code,
-                "http_status": answer.http_status,
-                "error_kind": answer.error_kind,
-            },
-        )
-    return _Outcome(status=Status.FAILED, over=over, columns={"error_kind": failed})
+        return _failed("error", over=False)
+    return _Outcome(
+        status=answer.status,
+        over=answer.documented,
+        columns={
+            "answer_code": answer.code,
+            "http_status": answer.http_status,
+            "error_kind": answer.error_kind,
+        },
+    )
 
 
-def _record(pk: uuid.UUID, outcome: _Outcome) -> None:
+def _failed(kind: str, *, over: bool) -> _Outcome:
+    columns = {"answer_code": "", "http_status": None, "error_kind": kind}
+    return _Outcome(status=Status.FAILED, over=over, columns=columns)
+
+
+def _record(pk: uuid.UUID, endpoint: Endpoint, outcome: _Outcome) -> None:
     columns = outcome.columns | ({"live_slot": None} if outcome.over else {})
-    if Approval.objects.advance(pk, outcome.status, **columns):
-        return
-    logger.warning("Approval %s: a late %s is ignored.", pk, outcome.status)
+    if not Approval.objects.advance(pk, outcome.status, **columns):
+        _record_late(pk, outcome.status, columns)
+    endpoint.note_use(columns["answer_code"] or columns["error_kind"])
+
+
+def _record_late(pk: uuid.UUID, answer: Status, columns: dict[str, Any]) -> None:
+    logger.warning("Approval %s: a late %s is ignored.", pk, answer.value)
     columns["answered"] = timezone.now()
     if not Approval.objects.advance(pk, Status.EXPIRED, **columns):
+        # Cancelled meanwhile: the status stays, the audit hears of the answer.
         Approval.objects.filter(pk=pk).update(**columns)

@@ -121,7 +121,7 @@ class Challenge:
 
     def response(self, status: int = 401) -> HttpResponseBase:
         """Return the answer in the form that the client asks for."""
-        if pages.wanted(self.request):
+        if pages.are_wanted(self.request):
             response = self._page(status)
         else:
             response = self._problem(status)

@@ -105,11 +105,12 @@ def check_middleware(**kwargs: Any) -> Sequence[CheckMessage]:
     """Say which middleware a guard cannot do without."""
     needed = [
         "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
     ]
     return [
         Warning(
-            f"{name} is not in MIDDLEWARE, so no guard can tell who asks.",
+            f"{name} is not in MIDDLEWARE, which approvals need.",
             hint="Add it, or leave this check out if a subclass of yours is there.",
             id="django_magiclink.W001",
         )

@@ -51,14 +51,24 @@ _FAILURES = {
 }
 
 
-def wanted(request: HttpRequest) -> bool:
-    """Tell whether the client is a person's browser that navigates."""
+def are_wanted(request: HttpRequest) -> bool:
+    """Tell whether a person's browser navigates, rather than a program asks."""
     destination = request.headers.get("Sec-Fetch-Dest")
     if destination:
         return destination in ("document", "iframe")
     # JSON first, so that "*/*" is taken for a program.
     kinds = ["application/json", "text/html"]
     return request.get_preferred_type(kinds) == "text/html"
+
+
+def show(
+    request: HttpRequest, template: str, status: int, context: Mapping[str, Any]
+) -> HttpResponse:
+    """Return a page of ours, kept out of frames, and its address from other sites."""
+    response = render(request, template, dict(context), status=status)
+    response["X-Frame-Options"] = "DENY"
+    response["Referrer-Policy"] = "same-origin"
+    return response
 
 
 def describe(approval: Approval) -> str:
@@ -88,12 +98,9 @@ class Page:
     approval: Approval | None
 
     def response(self, status: int) -> HttpResponse:
-        """Return it, kept out of frames, and its address from other sites."""
+        """Return it as an answer to the request."""
         template = "django_magiclink/challenge.html"
-        response = render(self.request, template, self._context(), status=status)
-        response["X-Frame-Options"] = "DENY"
-        response["Referrer-Policy"] = "same-origin"
-        return response
+        return show(self.request, template, status, self._context())
 
     @property
     def state(self) -> str:

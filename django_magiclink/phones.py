@@ -8,6 +8,7 @@ import phonenumbers
 from django.core.exceptions import ValidationError
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
 from .conf import app_settings
 
@@ -15,6 +16,7 @@ from .conf import app_settings
 E164 = re.compile(r"\+[1-9][0-9]{7,14}")
 
 
+@sensitive_variables()
 def parse(number: str) -> str:
     """
     Return ``number``, as a person types it, in E.164 form.
@@ -40,11 +42,13 @@ def parse(number: str) -> str:
     return canonical
 
 
+@sensitive_variables()
 def mask(number: str) -> str:
     """Return an E.164 number with only its first three and last two characters."""
     return f"{number[:3]}{'*' * (len(number) - 5)}{number[-2:]}"
 
 
+@sensitive_variables()
 def hash_number(number: str) -> str:
     """Return the keyed hash that stands for an E.164 number in the database."""
     return salted_hmac(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,6 @@ from django.http import (
     JsonResponse,
     QueryDict,
 )
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.module_loading import import_string
@@ -37,6 +37,8 @@ from .exceptions import Busy, Expired, Refused
 from .models import Approval
 from .status import UNDECIDED
 from .wanted import Wanted
+
+logger = logging.getLogger("django_magiclink")
 
 _STATUS_OF = {"limited": 429, "busy": 503}
 
@@ -88,7 +90,7 @@ def start(request: HttpRequest) -> HttpResponseBase:
     challenge = _challenge(request)
     if challenge is None:
         return _too_old(request)
-    if pages.wanted(request):
+    if pages.are_wanted(request):
         return _start_page(replace(challenge, reason=""))
     if challenge.reason:
         return challenge.response(403)
@@ -128,7 +130,7 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     if approval is not None:
         approvals.cancel(pk)
         approval.refresh_from_db()
-    if not pages.wanted(request):
+    if not pages.are_wanted(request):
         return _state(approval)
     challenge = _challenge(request)
     return _too_old(request) if challenge is None else _show(challenge)
@@ -164,13 +166,19 @@ def _show(challenge: Challenge) -> HttpResponseBase:
 
 
 def _refuse(challenge: Challenge, refusal: Refused) -> HttpResponseBase:
+    logger.info(
+        "User %s is refused scope %s: %s.",
+        challenge.request.user.pk,
+        challenge.wanted.scope,
+        refusal.reason,
+    )
     status = _STATUS_OF.get(refusal.reason, 403)
     return challenge.refused(refusal).response(status)
 
 
 def _too_old(request: HttpRequest) -> HttpResponseBase:
-    if pages.wanted(request):
-        return render(request, "django_magiclink/too_old.html", status=403)
+    if pages.are_wanted(request):
+        return pages.show(request, "django_magiclink/too_old.html", 403, {})
     body = {
         "type": "urn:django-magiclink:approval-required",
         "title": _("This page is too old."),

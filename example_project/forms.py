@@ -1,5 +1,7 @@
 """What a customer may ask for."""
 
+from decimal import Decimal
+
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -27,7 +29,8 @@ class TransferForm(forms.ModelForm):
             raise ValidationError("You have no account to pay from.")
         if amount > self.account.balance:
             raise ValidationError(NOT_COVERED)
-        return amount
+        # As money is written, on the phone too: 250.50, not 250.5.
+        return amount.quantize(Decimal("0.01"))
 
     def book(self):
         """Move the money; return the transfer, or ``None`` if it is not covered."""

@@ -20,7 +20,7 @@ def overview(request):
 
 
 @login_required
-@approval_required(scope="payroll", max_age=60)
+@approval_required(scope="payroll", max_age=60, text="Show the payroll")
 def payroll(request):
     """Show the salaries, for a minute after each approval."""
     return render(request, "example_project/payroll.html")
@@ -72,7 +72,7 @@ def close_account(request, pk):
 
 
 @login_required
-@approval_required(scope="statement")
+@approval_required(scope="statement", text="Show all transfers")
 async def statement(request):
     """Show all transfers; async views are guarded alike."""
     mine = Transfer.objects.filter(account__owner=await request.auser())

@@ -6,3 +6,6 @@ class Run(models.Model):
 
     view = models.CharField(max_length=50)
     seen = models.JSONField(default=dict)
+
+    def __str__(self):
+        return self.view

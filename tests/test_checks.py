@@ -160,7 +160,9 @@ def test_urls_that_are_not_included_are_said(settings):
 urlpatterns = [path("", View.as_view())]
 
 
-@pytest.mark.parametrize("name", ["SessionMiddleware", "AuthenticationMiddleware"])
+@pytest.mark.parametrize(
+    "name", ["SessionMiddleware", "CsrfViewMiddleware", "AuthenticationMiddleware"]
+)
 def test_middleware_that_is_missing_is_said(settings, name):
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if name not in one]
 

@@ -5,7 +5,7 @@ import pytest
 from django.db import connection, connections
 
 from django_magiclink import approvals
-from django_magiclink.dispatchers import thread
+from django_magiclink.dispatchers import BaseDispatcher, thread
 from django_magiclink.dispatchers.thread import ThreadDispatcher
 from django_magiclink.exceptions import Busy
 from django_magiclink.models import Approval
@@ -159,3 +159,7 @@ def test_perform_runs_its_steps_where_it_is_told(user, endpoint, sandbox):
     approvals.perform(approval.pk, run)
 
     assert len(steps) == 2
+
+
+def test_a_dispatcher_of_a_project_says_nothing_unless_it_wants_to():
+    assert BaseDispatcher().check() == []

@@ -379,6 +379,9 @@ def test_an_approval_is_sent_once_however_often_it_is_delivered(
 
     assert len(sandbox.calls) == 1
     assert state(approval) == Status.ACCEPTED
+    key = ApiKey.objects.get()
+    assert key.last_result == "TOUCH_ACCEPTED"
+    assert approval.sent <= key.last_used
     assert approval.answer_code == "TOUCH_ACCEPTED"
     assert approval.http_status == 200
     assert approval.sent <= approval.answered
@@ -402,6 +405,26 @@ def test_the_phone_shows_the_text_the_code_and_the_endpoints_words(
         "button-accept-text": "Yes",
         "touch-timeout": "60",
     } == dict(sandbox.calls[0].params)
+
+
+def test_an_endpoint_of_the_settings_needs_no_row(user, sandbox, settings):
+    settings.MAGICLINK_SERVER_URL = sandbox.url
+    settings.MAGICLINK_API_KEY = sandbox.api_key
+    sandbox.script("accept")
+    approval, _ = ask(user)
+
+    approvals.perform(approval.pk)
+
+    assert state(approval) == Status.ACCEPTED
+    assert approval.endpoint is None
+    assert not ApiKey.objects.exists()
+
+
+def test_an_endpoint_of_the_settings_needs_a_key(user, sandbox, settings):
+    settings.MAGICLINK_SERVER_URL = sandbox.url
+
+    with pytest.raises(NoEndpoint):
+        ask(user)
 
 
 def test_a_request_without_a_code_shows_none(user, endpoint, sandbox):

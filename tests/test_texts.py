@@ -31,7 +31,7 @@ def test_the_names_of_a_template_are_found():
         ("{amount:.2f} {{x}}", {"amount": Decimal("1.5")}, "1.50 {x}"),
         ("{payee}", {"payee": "{amount}"}, "{amount}"),
         ("{file}", {"file": ContentFile(b"", "a.pdf")}, "a.pdf"),
-        ("{run}", {"run": Run(pk=7)}, "Run object (7)"),
+        ("{run}", {"run": Run(view="payroll")}, "payroll"),
         ("{lazy}", {"lazy": gettext_lazy("Status")}, "Status"),
         ("{none}", {"none": None}, "None"),
     ],

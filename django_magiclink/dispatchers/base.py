@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import uuid
 from functools import lru_cache
+from threading import Lock
 
 from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
 from ..conf import app_settings
+
+_lock = Lock()
 
 
 class BaseDispatcher:
@@ -29,7 +32,9 @@ class BaseDispatcher:
 
 def get_dispatcher() -> BaseDispatcher:
     """Return the one that ``MAGICLINK_DISPATCHER`` names, made once per process."""
-    return _make(app_settings.DISPATCHER)
+    # Two of them, made by two first requests, would each count its own waits.
+    with _lock:
+        return _make(app_settings.DISPATCHER)
 
 
 @lru_cache

@@ -11,7 +11,6 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any
 
-from django.core.checks import CheckMessage, Error
 from django.db import connections
 
 from .. import approvals
@@ -36,18 +35,6 @@ class ThreadDispatcher(BaseDispatcher):
 
     def dispatch(self, pk: uuid.UUID) -> None:
         self._of_this_process().start(pk)
-
-    def check(self) -> list[CheckMessage]:
-        limit = app_settings.MAX_WAITING
-        if isinstance(limit, int) and limit > 0:
-            return []
-        return [
-            Error(
-                "MAGICLINK_MAX_WAITING must be a whole number above 0.",
-                hint="It bounds the threads that wait for phones in one process.",
-                id="django_magiclink.E022",
-            )
-        ]
 
     def _of_this_process(self) -> _Waiters:
         # A forked worker has its parent's objects, but not its parent's threads.

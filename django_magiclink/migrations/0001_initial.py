@@ -88,7 +88,7 @@ class Migration(migrations.Migration):
                 ('live_until', models.DateTimeField(default=django_magiclink.models.approval._start_by, verbose_name='live until')),
                 ('live_slot', models.CharField(editable=False, max_length=64, null=True, unique=True)),
                 ('dispatcher', models.CharField(blank=True, max_length=100, verbose_name='dispatcher')),
-                ('user', models.ForeignKey(null=True, on_delete=django_magiclink.models.approval._forget_user, related_name='magiclink_approvals', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ('user', models.ForeignKey(null=True, on_delete=django_magiclink.models.approval.forget_user, related_name='magiclink_approvals', to=settings.AUTH_USER_MODEL, verbose_name='user')),
                 ('endpoint', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='django_magiclink.endpoint')),
             ],
             options={

@@ -44,7 +44,8 @@ def state_of(status: str, deadline: datetime) -> Status:
     return state
 
 
-def _forget_user(collector: Any, field: Any, approvals: Any, using: str) -> None:
+def forget_user(collector: Any, field: Any, approvals: Any, using: str) -> None:
+    """Keep the event when its user is deleted, and blank what is personal in it."""
     models.SET_NULL(collector, field, approvals, using)
     for name in Approval.PERSONAL:
         collector.add_field_update(Approval._meta.get_field(name), "", approvals)
@@ -107,7 +108,7 @@ class Approval(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        _forget_user,
+        forget_user,
         null=True,
         related_name="magiclink_approvals",
         verbose_name=_("user"),

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
@@ -171,6 +172,12 @@ class Endpoint(models.Model):
         if key is None or not key.is_usable:
             raise NoEndpoint
         return key.reveal()
+
+    def note_use(self, result: str) -> None:
+        """Note when the key in use was last used, and what came of it."""
+        if not self._state.adding:
+            active = self.keys.filter(retired=None)
+            active.update(last_used=timezone.now(), last_result=result)
 
     def texts(self, text: str, code: str) -> Texts:
         """Return what the phone shows when it is asked to approve ``text``."""

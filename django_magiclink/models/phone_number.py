@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
 from ..conf import app_settings
 from ..exceptions import NoPhone
@@ -19,6 +20,7 @@ logger = logging.getLogger("django_magiclink")
 
 
 class PhoneNumberManager(models.Manager["PhoneNumber"]):
+    @sensitive_variables("number")
     def of(self, user: Any) -> str:
         """
         Return the E.164 number that approvals of ``user`` go to.

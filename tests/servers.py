@@ -1,0 +1,364 @@
+"""Real servers: a database of their own, and gunicorn with the tests' site."""
+
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
+from http.client import HTTPConnection
+from http.cookies import SimpleCookie
+from itertools import count
+from pathlib import Path
+from threading import Barrier, Event, Thread
+from urllib.parse import urlencode
+
+import psycopg
+
+from .needs import postgres
+
+ROOT = Path(__file__).parent.parent
+#: Seconds after which something that does not come to be is given up.
+PATIENCE = 90
+
+_serial = count(1)
+
+
+def until(condition):
+    """Return what ``condition`` returns, once that is true."""
+    end = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        if time.monotonic() > end:
+            raise TimeoutError(f"It did not come to be within {PATIENCE} s.")
+        time.sleep(0.02)
+    return found
+
+
+def together(times, act):
+    """Call ``act`` with 0, 1 and so on, each in a thread, all at one moment."""
+    barrier = Barrier(times)
+
+    def one(number):
+        barrier.wait(PATIENCE)
+        return act(number)
+
+    with ThreadPoolExecutor(times) as pool:
+        return [*pool.map(one, range(times))]
+
+
+class Database:
+    """
+    One that only a test's servers use, with the tables of all apps.
+
+    A context manager; ``url`` is its address.
+    """
+
+    def __enter__(self):
+        try:
+            self.start()
+            migrate = [sys.executable, "-m", "django", "migrate", "--run-syncdb"]
+            subprocess.run(
+                [*migrate, "--verbosity=0"],
+                check=True,
+                cwd=ROOT,
+                env=os.environ | surroundings(self),
+                timeout=PATIENCE,
+            )
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *error):
+        self.stop()
+
+    def start(self):
+        """Make it ready for connections."""
+
+    def stop(self):
+        """Remove it."""
+
+    def count(self, rows):
+        """Return how many ``rows`` there are: the rest of a SELECT, from the table."""
+        return self.query(f"SELECT count(*) FROM {rows}")[0][0]
+
+
+class SQLite(Database):
+    """A file."""
+
+    def __init__(self, folder):
+        self._path = folder / "database.sqlite3"
+        self.url = f"sqlite:///{self._path}"
+
+    def query(self, sql):
+        """Return the rows of a SELECT."""
+        with closing(sqlite3.connect(self._path, timeout=PATIENCE)) as connection:
+            return connection.execute(sql).fetchall()
+
+
+class PostgreSQL(Database):
+    """A cluster in a temporary directory, reached by a socket in it."""
+
+    OPTIONS = (
+        "listen_addresses=",
+        "max_connections=100",
+        "fsync=off",
+        "full_page_writes=off",
+        "synchronous_commit=off",
+    )
+
+    def __init__(self):
+        # Not pytest's directory: another user may not enter it, and a socket's path
+        # must be short.
+        self._folder = Path(tempfile.mkdtemp(prefix="magiclink-pg-"))
+        self._process = None
+        self.url = f"postgres://postgres@/{self._folder}/postgres"
+
+    def start(self):
+        owner = _somebody_else()
+        if owner:
+            shutil.chown(self._folder, owner["user"], owner["group"])
+        programs, data = Path(postgres()), self._folder / "data"
+        options = ["--username=postgres", "--auth=trust", "--encoding=UTF8"]
+        with self._log.open("w") as log:
+            run = {"cwd": self._folder, "stdout": log, "stderr": log} | owner
+            command = [programs / "initdb", "--no-locale", "--no-sync", *options]
+            subprocess.run([*command, data], check=True, timeout=PATIENCE, **run)
+            command = [programs / "postgres", "-D", data, "-k", self._folder]
+            settings = [f"--{option}" for option in self.OPTIONS]
+            self._process = subprocess.Popen([*command, *settings], **run)
+        until(self._answers)
+
+    def stop(self):
+        if self._process is not None:
+            _end(self._process, signal.SIGINT)
+        shutil.rmtree(self._folder)
+
+    def query(self, sql):
+        """Return the rows of a SELECT."""
+        with psycopg.connect(self._address, autocommit=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def held(self):
+        """Return how many connections others have, and how many idle in a transaction."""
+        idle = "count(*) FILTER (WHERE state LIKE 'idle in transaction%')"
+        return self.query(
+            f"SELECT count(*), {idle} FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )[0]
+
+    @property
+    def _log(self):
+        return self._folder / "log"
+
+    @property
+    def _address(self):
+        return f"host={self._folder} user=postgres dbname=postgres"
+
+    def _answers(self):
+        if self._process.poll() is not None:
+            raise RuntimeError(self._log.read_text())
+        with suppress(psycopg.OperationalError):
+            return self.query("SELECT 1")
+
+
+class Peak:
+    """The most connections that a database had at a time while the block ran."""
+
+    def __init__(self, database):
+        self.connections = 0
+        self._database = database
+        self._over = Event()
+        self._watcher = Thread(target=self._watch)
+
+    def __enter__(self):
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *error):
+        self._over.set()
+        self._watcher.join()
+
+    def _watch(self):
+        while not self._over.wait(0.01):
+            self.connections = max(self.connections, self._database.held()[0])
+
+
+class Site:
+    """
+    The tests' site in gunicorn: several processes with several threads each.
+
+    A context manager. Its Mideye Server is a sandbox of the test's process.
+    """
+
+    WORKERS = 4
+    THREADS = 8
+
+    def __init__(self, folder, database, sandbox, atomic_requests):
+        self.database = database
+        self._log = folder / "gunicorn.log"
+        self._read = 0
+        self._environment = surroundings(database) | {
+            "ATOMIC_REQUESTS": str(atomic_requests),
+            "MIDEYE_URL": sandbox.url,
+            "MIDEYE_API_KEY": sandbox.api_key,
+            # Where gunicorn puts a socket of its own.
+            "XDG_RUNTIME_DIR": str(folder),
+        }
+
+    def __enter__(self):
+        with (
+            socket.create_server(("127.0.0.1", 0)) as listener,
+            self._log.open("w") as log,
+        ):
+            self.port = listener.getsockname()[1]
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "gunicorn", "tests.wsgi:application"),
+                    f"--bind=fd://{listener.fileno()}",
+                    f"--workers={self.WORKERS}",
+                    f"--threads={self.THREADS}",
+                    f"--timeout={PATIENCE}",
+                    "--preload",
+                ],
+                cwd=ROOT,
+                env=os.environ | self._environment,
+                pass_fds=[listener.fileno()],
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            until(self._answers)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *error):
+        _end(self._process, signal.SIGTERM)
+
+    def said(self):
+        """Return what it has logged since this was last asked."""
+        with self._log.open() as log:
+            log.seek(self._read)
+            text = log.read()
+            self._read = log.tell()
+        return text
+
+    def visitor(self, **query):
+        """Return the browser of a new user, who has a phone and is logged in."""
+        serial = next(_serial)
+        known = {"name": f"user{serial}", "number": f"+4670{serial:07}"}
+        return Visitor(self, **known | query)
+
+    def send(self, method, path, headers, fields=None):
+        """Send one request on a connection of its own; return the answer and it."""
+        body = urlencode(fields) if fields else None
+        form = {"Content-Type": "application/x-www-form-urlencoded"} if fields else {}
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        with closing(connection):
+            connection.request(method, path, body, headers | form)
+            response = connection.getresponse()
+            return Answer(
+                status=response.status,
+                text=response.read().decode(),
+                cookies=response.headers.get_all("Set-Cookie", []),
+            )
+
+    def _answers(self):
+        if self._process.poll() is not None:
+            raise RuntimeError(self._log.read_text())
+        return self.send("GET", "/login/", {}).status == 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    text: str
+    cookies: list
+
+    @property
+    def json(self):
+        """The content, decoded."""
+        return json.loads(self.text)
+
+
+class Visitor:
+    """The browser of one user; any number of threads may use it at a time."""
+
+    def __init__(self, site, *, name, number, **query):
+        self.name = name
+        self.number = number
+        self._site = site
+        fields = {"name": name, "number": number} | query
+        joined = site.send("GET", f"/join/?{urlencode(fields)}", {})
+        crumbs = SimpleCookie("; ".join(joined.cookies))
+        pairs = [f"{name}={crumb.value}" for name, crumb in crumbs.items()]
+        self._headers = {"Cookie": "; ".join(pairs)}
+
+    def elsewhere(self):
+        """Return another browser, in which the same user is logged in too."""
+        return Visitor(self._site, name=self.name, number=self.number)
+
+    def get(self, path):
+        """Send a GET."""
+        return self._site.send("GET", path, self._headers)
+
+    def start(self, refused, path=None):
+        """Ask the phone, as a program does that got the problem in ``refused``."""
+        problem = refused.json
+        fields = {
+            "challenge": problem["challenge"],
+            "csrfmiddlewaretoken": problem["csrf_token"],
+        }
+        return self._site.send(
+            "POST", path or problem["start_url"], self._headers, fields
+        )
+
+    def approve(self, path, sandbox):
+        """Ask for an approval of ``path``, and accept it on the phone."""
+        sandbox.script("accept", self.number)
+        started = self.start(self.get(path)).json
+        until(lambda: self.get(started["status_url"]).json["final"])
+
+    def approvals(self, where="TRUE"):
+        """Return how many approvals the user has for which ``where`` holds."""
+        return self._site.database.count(
+            f"django_magiclink_approval AS a JOIN auth_user AS u ON u.id = a.user_id"
+            f" WHERE u.username = '{self.name}' AND {where}"
+        )
+
+
+def surroundings(database):
+    """Return the environment of a program that has the tests' settings."""
+    return {"DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": database.url}
+
+
+def _somebody_else():
+    """Return who else may run PostgreSQL, which refuses root."""
+    if os.geteuid() != 0:
+        return {}
+    users = {user.pw_name: user for user in pwd.getpwall()}
+    user = users.get("postgres") or users["nobody"]
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def _end(process, number):
+    process.send_signal(number)
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
