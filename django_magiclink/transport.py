@@ -205,8 +205,12 @@ class _TLSConnection(_Connection, HTTPSConnection):
         sock: Any = self.sock
         self.call.stage = "tls"
         sock.settimeout(min(CONNECT_TIMEOUT, _until(self.call.send_by)))
+        self.sock = self.call.context.wrap_socket(
+            sock, server_hostname=self.host, do_handshake_on_connect=False
+        )
         try:
-            self.sock = self.call.context.wrap_socket(sock, server_hostname=self.host)
+            # By itself, wrap_socket() lets a connection that was just reset go without.
+            self.sock.do_handshake()
         except ssl.SSLError as error:
             reason = getattr(error, "verify_message", error.reason)
             logger.warning("No TLS with the Mideye Server: %s", reason)

@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.core.signals import got_request_exception
 from django.test import Client
 from django.views.debug import ExceptionReporter
+from django.views.decorators.debug import sensitive_variables
 
 from django_magiclink.models import ApiKey, Approval, PhoneNumber
 
@@ -96,6 +97,7 @@ def error_reports():
     got_request_exception.disconnect(report)
 
 
+@sensitive_variables()
 def broken(*args, **kwargs):
     raise ZeroDivisionError
 
