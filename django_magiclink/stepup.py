@@ -82,7 +82,9 @@ def _applies(
     kwargs: Mapping[str, Any],
     args: Sequence[Any],
 ) -> bool:
-    if requirement.methods is not None and request.method not in requirement.methods:
+    # Views answer HEAD by running what answers GET.
+    method = "GET" if request.method == "HEAD" else request.method
+    if requirement.methods is not None and method not in requirement.methods:
         return False
     return requirement.when is None or bool(requirement.when(request, *args, **kwargs))
 

@@ -93,7 +93,9 @@ SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_SECURE = not DEBUG
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("sv", "Svenska")]
+# The bank's own pages are in English. A site in more languages lists them here, and
+# the approval pages follow.
+LANGUAGES = [("en", "English")]
 TIME_ZONE = "Europe/Stockholm"
 USE_TZ = True
 

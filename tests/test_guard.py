@@ -126,6 +126,12 @@ def test_methods_that_are_not_named_are_not_guarded(browser, runs):
     assert browser.get("/transfer/").status_code == 200
 
 
+def test_a_guard_for_get_is_one_for_head(browser, endpoint, runs):
+    assert browser.head("/get_only/").status_code == 401
+    assert runs() == []
+    assert browser.post("/get_only/").status_code == 200
+
+
 @pytest.mark.parametrize("method", ["get", "head", "options", "put", "patch", "delete"])
 def test_every_method_is_guarded_otherwise(browser, endpoint, sandbox, runs, method):
     send = getattr(browser, method)

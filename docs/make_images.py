@@ -1,0 +1,69 @@
+"""Take the screenshots in docs/images again: ``python -m docs.make_images``."""
+
+import tempfile
+from itertools import product
+from pathlib import Path
+
+from playwright.sync_api import expect, sync_playwright
+
+from tests.demo import Demo
+from tests.needs import chromium
+
+IMAGES = Path(__file__).parent / "images"
+WIDTHS = {360: 740, 1280: 800}
+
+
+def transfer(page, demo):
+    page.goto(demo.site)
+    page.fill("[name=username]", "anna")
+    page.fill("[name=password]", demo.password)
+    page.click("main button")
+    page.goto(f"{demo.site}transfer/")
+    page.fill("[name=payee]", "Nordic Timber AB")
+    page.fill("[name=amount]", "1250")
+    page.fill("[name=reference]", "Invoice 4711")
+    page.get_by_role("button", name="Pay").click()
+    expect(page.locator("main")).to_have_attribute("data-state", "waiting")
+
+
+def take(page, phone, demo, name):
+    """Photograph one payment: waiting, and then accepted or declined."""
+    scheme, width = name
+    for answer, state in (("reject", "declined"), ("accept", "accepted")):
+        transfer(page, demo)
+        page.screenshot(path=IMAGES / f"waiting-{scheme}-{width}.png")
+        # Held back, as the page would otherwise go on at once.
+        page.route("**/transfer/", lambda route: None)
+        phone.goto(demo.phone)
+        phone.locator(f"button[value={answer}]").first.click()
+        reached = "accepted" if answer == "accept" else "ended"
+        expect(page.locator("main")).to_have_attribute("data-state", reached)
+        page.screenshot(path=IMAGES / f"{state}-{scheme}-{width}.png")
+        page.unroute("**/transfer/")
+
+
+def main():
+    """Run the demo, and go through it in both schemes and at both widths."""
+    IMAGES.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Demo(Path(folder)) as demo,
+        sync_playwright() as playwright,
+    ):
+        flags = ["--no-sandbox", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
+        for scheme, width in product(["light", "dark"], WIDTHS):
+            context = browser.new_context(
+                color_scheme=scheme,
+                reduced_motion="reduce",
+                viewport={"width": width, "height": WIDTHS[width]},
+            )
+            page, phone = context.new_page(), context.new_page()
+            page.bring_to_front()
+            take(page, phone, demo, (scheme, width))
+            context.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
