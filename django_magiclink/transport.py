@@ -2,9 +2,8 @@
 One GET to the Mideye Server: bounded in time and size, and kept private.
 
 ``requests``, ``urllib3`` and ``http.client``, and the tracers that patch them, log and
-quote the URL and the headers that they are given. They are given neither the query
-string nor the key: both join the request in :meth:`_Connection.send`, on their way into
-the socket.
+quote the URL and headers they are given. They are given neither the query string nor
+the key: both join the request in :meth:`_Connection.send`, on their way to the socket.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from typing import Any, NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.certs import where
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
@@ -80,28 +79,24 @@ class Call:
                 timeout=CONNECT_TIMEOUT,  # urllib3 wants one; _Socket sets its own
             ) as response,
         ):
-            body = b""
+            raw, body = response.raw, b""
             # A second read is what tells a complete body from a truncated one.
-            while chunk := response.raw.read(
-                BODY_LIMIT + 1 - len(body), decode_content=False
+            while len(body) <= BODY_LIMIT and (
+                chunk := raw.read(BODY_LIMIT + 1 - len(body), decode_content=False)
             ):
                 body += chunk
-                if len(body) > BODY_LIMIT:
-                    break
-            return Reply(
-                response.status_code, "Content-Encoding" in response.headers, body
-            )
+            encoded = "Content-Encoding" in response.headers
+            return Reply(response.status_code, encoded, body)
 
 
 def ssl_context(ca_file: str, ca_pem: str) -> ssl.SSLContext:
     """
     Return the context that trusts these authorities only, else those of ``certifi``.
 
-    All calls of a process share one for each configuration (making one takes 42 ms and
-    700 KiB with ``certifi``), until the file changes. Raises :exc:`OSError` or
-    :exc:`ValueError` for what cannot be read.
+    A process makes one for each configuration (42 ms and 700 KiB for ``certifi``) until
+    the file changes. Raises :exc:`OSError` or :exc:`ValueError` for what is unreadable.
     """
-    path = ca_file or ("" if ca_pem else where())
+    path = ca_file or ("" if ca_pem else DEFAULT_CA_BUNDLE_PATH)
     found = os.stat(path) if path else None
     stamp = (found.st_mtime_ns, found.st_size, found.st_ino) if found else None
     with _making_context:
@@ -136,8 +131,8 @@ class _Socket(socket.socket):
     deadline: float
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        # Python promises that a timeout bounds the whole of one read or handshake, the
-        # TLS records in it included; that leaves the sequence of reads.
+        # Python's timeouts bound the whole of one read or handshake, TLS records that
+        # drip included (gevent's do not); that leaves the sequence of reads.
         self.settimeout(_until(self.deadline))
         return super().recv_into(*args, **kwargs)
 
@@ -233,7 +228,8 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {
+        manager: Any = self.poolmanager
+        manager.pool_classes_by_scheme = {
             "http": partial(_Pool, call=self.call),
             "https": partial(_TLSPool, call=self.call),
         }

@@ -1,5 +1,6 @@
 import contextlib
 import datetime
+import errno
 import gzip
 import http.client
 import ipaddress
@@ -33,7 +34,7 @@ NUMBER = "+46701234567"
 KEY = "c3859cad-479a-4d65-9253-459ea4a12b34"
 ACCEPTED = b'{"code": "TOUCH_ACCEPTED"}'
 #: Far beyond the deadlines below, far short of what the slow servers would take.
-SOON = 5
+SOON = 10
 
 
 class Server:
@@ -436,19 +437,29 @@ def test_a_tls_record_that_drips_is_left_at_the_deadline(serve, hurry, tls):
 HANDSHAKES = {
     "stall": stalls,
     "drip": drips(b"\x16\x03\x03\x40\x00\x02", b"\0"),
-    "drip of records": drips(b"", b"\x16\x03\x03\x00\x01\x02"),
+    "drip of records": drips(
+        b"".join(b"\x16\x03\x03\x00\x01%c" % byte for byte in (2, 0, 0x7F, 0xFF)),
+        b"\x16\x03\x03\x00\x01\x03",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", HANDSHAKES)
 def test_a_slow_handshake_is_left_after_the_connect_timeout(
-    serve, monkeypatch, tls, name
+    serve, monkeypatch, caplog, tls, name
 ):
-    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.5)
+    connect = transport._Connection.connect
+
+    def connect_and_lose_patience(self):
+        connect(self)
+        monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.5)
+
+    monkeypatch.setattr(transport._Connection, "connect", connect_and_lose_patience)
     server = serve(HANDSHAKES[name], reads=False)
     url = f"https://localhost:{server.port}"
 
     assert failure(server, NotSent, url=url, ca_pem=tls.ca_pem).kind == "tls"
+    assert not caplog.text
 
 
 @pytest.mark.parametrize("script", [sends(b"HTTP/1.1 400 Bad\r\n\r\n"), resets])
@@ -461,6 +472,21 @@ def test_a_server_without_tls_gets_no_request(serve, tls, script):
     url = f"https://localhost:{server.port}"
 
     assert failure(server, NotSent, url=url, ca_pem=tls.ca_pem).kind == "tls"
+
+
+def test_a_connection_that_was_just_reset_gets_nothing_in_the_clear(
+    serve, monkeypatch, tls
+):
+    def not_connected(*args):
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    server = serve(stalls)
+    url = f"https://localhost:{server.port}"
+    for name in ("getpeername", "recv"):
+        monkeypatch.setattr(transport._TLSSocket, name, not_connected)
+
+    assert failure(server, NotSent, url=url, ca_pem=tls.ca_pem).kind == "tls"
+    assert not server.requests
 
 
 # Large and broken answers.
@@ -620,7 +646,7 @@ def test_an_address_that_is_deaf_leaves_time_for_the_next(
     serve, monkeypatch, deaf_port
 ):
     server = serve(replies())
-    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 1)
+    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 2)
     resolve(monkeypatch, addresses(deaf_port, server.port))
 
     assert ask(server).status == Status.ACCEPTED
