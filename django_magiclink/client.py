@@ -150,9 +150,9 @@ class MideyeClient:
                 raise ValueError
         except (TypeError, ValueError):
             return NotSent("invalid")
-        call = Call(query, self.api_key, context, timeout + GRACE)
+        call = Call(context, timeout + GRACE)
         try:
-            reply = call.fetch(url, _HEADERS)
+            reply = call.fetch(f"{url}?{query}", _HEADERS | {"api-key": self.api_key})
         except Exception as error:  # whatever it is, it may quote the request
             if call.stage != "sent":
                 return NotSent(call.stage)

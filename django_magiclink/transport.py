@@ -1,9 +1,10 @@
 """
 One GET to the Mideye Server: bounded in time and size, and kept private.
 
-``requests``, ``urllib3`` and ``http.client``, and the tracers that patch them, log and
-quote the URL and headers they are given. They are given neither the query string nor
-the key: both join the request in :meth:`_Connection.send`, on their way to the socket.
+``urllib3`` and ``http.client``, and the tracers that patch them, log and quote the URL
+and the headers that they are given. They are given neither the query string nor the
+key: :meth:`_Private.urlopen` sets both aside, and :meth:`_Connection.send` puts them
+back, on their way into the socket.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 import requests
+from django.views.decorators.debug import sensitive_variables
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 logger = logging.getLogger(__name__)
@@ -44,24 +46,21 @@ class Call:
     """
     One request, and how far it got.
 
-    ``query`` and ``api_key`` are ASCII and go nowhere but onto the wire. Reading ends
-    after ``patience`` seconds, at ``deadline``, however slowly bytes come. ``stage`` is
-    ``sent`` once the request may have left; until then it tells how far it got:
-    ``invalid``, ``dns``, ``connect``, ``tls``.
+    Reading ends after ``patience`` seconds, at ``deadline``, however slowly bytes come.
+    ``stage`` is ``sent`` once the request may have left; until then it tells how far it
+    got: ``invalid``, ``dns``, ``connect``, ``tls``.
     """
 
-    def __init__(
-        self, query: str, api_key: str, context: ssl.SSLContext, patience: float
-    ) -> None:
+    def __init__(self, context: ssl.SSLContext, patience: float) -> None:
         now = monotonic()
         self.stage = "invalid"
         self.context = context
         self.deadline = now + patience
         # If sent later, the phone would still ring when nobody listens any more.
         self.send_by = now + 2 * CONNECT_TIMEOUT
-        self.query = b"?" + query.encode("ascii")
-        self.key_field = b"api-key: " + api_key.encode("ascii") + b"\r\n"
+        self.query = self.key = b""
 
+    @sensitive_variables()
     def fetch(self, url: str, headers: dict[str, str]) -> Reply:
         """
         Send the request once and return what came back by the deadline.
@@ -190,7 +189,7 @@ class _Connection(HTTPConnection):
         sock.deadline = self.call.deadline
         line, end, fields = data.partition(b" HTTP/1.1\r\n")
         self.call.stage = "sent"
-        sock.sendall(line + self.call.query + end + self.call.key_field + fields)
+        sock.sendall(line + self.call.query + end + self.call.key + fields)
 
 
 class _TLSConnection(_Connection, HTTPSConnection):
@@ -213,11 +212,26 @@ class _TLSConnection(_Connection, HTTPSConnection):
         self.is_verified = True
 
 
-class _Pool(HTTPConnectionPool):
+class _Private(HTTPConnectionPool):
+    def __init__(self, *args: Any, call: Call, **kwargs: Any) -> None:
+        super().__init__(*args, call=call, **kwargs)
+        self.call = call
+
+    def urlopen(  # type: ignore[override]
+        self, method: str, url: str, *, headers: Any, **options: Any
+    ) -> BaseHTTPResponse:
+        path, mark, query = url.partition("?")
+        bare = dict(headers)
+        self.call.query = f"{mark}{query}".encode("ascii")
+        self.call.key = f"api-key: {bare.pop('api-key')}\r\n".encode("ascii")
+        return super().urlopen(method, path, headers=bare, **options)
+
+
+class _Pool(_Private):
     ConnectionCls = _Connection
 
 
-class _TLSPool(HTTPSConnectionPool):
+class _TLSPool(_Private, HTTPSConnectionPool):
     ConnectionCls = _TLSConnection
 
 

@@ -37,6 +37,25 @@ def ask(number=NUMBER, *, url=BASE, key=KEY, timeout=60, **options):
     return MideyeClient(url, key, **options).authenticate(number, timeout=timeout)
 
 
+def test_the_call_is_as_mideye_documents_it(server):
+    says(server, '{"code": "TOUCH_REJECTED"}')
+
+    MideyeClient(BASE, KEY).authenticate(
+        NUMBER, timeout=90, texts=Texts(title="Bank", sms="Koden är 42")
+    )
+
+    request = server.calls[0].request
+    assert request.method == "GET"
+    assert request.headers["api-key"] == KEY
+    assert "msisdn=%2B46701234567" in request.url
+    assert request.params == {
+        "msisdn": NUMBER,
+        "touch-timeout": "90",
+        "title-text": "Bank",
+        "sms-text": "Koden är 42",
+    }
+
+
 @pytest.mark.parametrize(
     ("code", "status", "error_kind"),
     [
@@ -491,7 +510,8 @@ def test_an_endpoint_name_is_quoted_into_one_segment(server, name, path):
     answer = ask(url=f"{BASE}/mideye/", endpoint_name=name)
 
     assert answer.status == Status.REJECTED
-    assert server.calls[0].request.path_url == f"/mideye/api/sfwa/auth/{path}"
+    asked = server.calls[0].request.path_url.partition("?")[0]
+    assert asked == f"/mideye/api/sfwa/auth/{path}"
 
 
 @pytest.mark.parametrize(
