@@ -13,15 +13,18 @@ IMAGES = Path(__file__).parent / "images"
 WIDTHS = {360: 740, 1280: 800}
 
 
-def transfer(page, demo):
+def log_in(page, demo):
     page.goto(demo.site)
     page.fill("[name=username]", "anna")
     page.fill("[name=password]", demo.password)
     page.click("main button")
+
+
+def transfer(page, demo, invoice):
     page.goto(f"{demo.site}transfer/")
     page.fill("[name=payee]", "Nordic Timber AB")
     page.fill("[name=amount]", "1250")
-    page.fill("[name=reference]", "Invoice 4711")
+    page.fill("[name=reference]", invoice)
     page.get_by_role("button", name="Pay").click()
     expect(page.locator("main")).to_have_attribute("data-state", "waiting")
 
@@ -29,15 +32,19 @@ def transfer(page, demo):
 def take(page, phone, demo, name):
     """Photograph one payment: waiting, and then accepted or declined."""
     scheme, width = name
+    log_in(page, demo)
     for answer, state in (("reject", "declined"), ("accept", "accepted")):
-        transfer(page, demo)
+        # The same payment again would wait for the button after a decline.
+        transfer(page, demo, f"Invoice {state}")
         page.screenshot(path=IMAGES / f"waiting-{scheme}-{width}.png")
-        # Held back, as the page would otherwise go on at once.
-        page.route("**/transfer/", lambda route: None)
+        # The page would otherwise go on at once; 204 leaves it where it is.
+        page.route("**/transfer/", lambda route: route.fulfill(status=204))
         phone.goto(demo.phone)
         phone.locator(f"button[value={answer}]").first.click()
         reached = "accepted" if answer == "accept" else "ended"
-        expect(page.locator("main")).to_have_attribute("data-state", reached)
+        expect(page.locator("main")).to_have_attribute(
+            "data-state", reached, timeout=20_000
+        )
         page.screenshot(path=IMAGES / f"{state}-{scheme}-{width}.png")
         page.unroute("**/transfer/")
 
