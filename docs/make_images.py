@@ -36,6 +36,7 @@ def take(page, phone, demo, name):
     for answer, state in (("reject", "declined"), ("accept", "accepted")):
         # The same payment again would wait for the button after a decline.
         transfer(page, demo, f"Invoice {state}")
+        expect(page.get_by_role("status")).to_contain_text("Answer on your phone")
         page.screenshot(path=IMAGES / f"waiting-{scheme}-{width}.png")
         # The page would otherwise go on at once; 204 leaves it where it is.
         page.route("**/transfer/", lambda route: route.fulfill(status=204))

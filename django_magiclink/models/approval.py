@@ -175,11 +175,7 @@ class Approval(models.Model):
         return state_of(self.status, self.deadline)
 
     @property
-    def ends(self) -> datetime:
-        """When the phone stops waiting for an answer."""
-        return (self.sent or self.start_by) + timedelta(seconds=self.timeout)
-
-    @property
     def expires_in(self) -> int:
-        """Seconds until then, 0 at least."""
-        return max(0, round((self.ends - timezone.now()).total_seconds()))
+        """Seconds for which the phone still waits for an answer."""
+        ends = (self.sent or timezone.now()) + timedelta(seconds=self.timeout)
+        return max(0, round((ends - timezone.now()).total_seconds()))
