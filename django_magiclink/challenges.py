@@ -16,10 +16,11 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.translation import gettext_lazy
 
 from . import pages
-from .approvals import latest
+from .approvals import find, latest
 from .binding import keep_nonce, session_hash
 from .bodies import host_fields
 from .exceptions import Expired, Limited, Refused
+from .status import Status
 from .wanted import Wanted
 
 _SALT = "django_magiclink.challenge"
@@ -138,6 +139,8 @@ class Challenge:
         if self.reason == "login":
             return redirect_to_login(self.path)
         keep_nonce(self.request.session)
+        approval = latest(self.wanted)
+        accepted = approval is not None and approval.state == Status.ACCEPTED
         page = pages.Page(
             request=self.request,
             token=self.sign(),
@@ -151,7 +154,8 @@ class Challenge:
             reason=self.reason,
             retry_after=self.retry_after,
             trusted=self.trusted,
-            approval=latest(self.wanted),
+            approval=approval,
+            granted=accepted and find(self.wanted) is not None,
         )
         return page.response(status)
 

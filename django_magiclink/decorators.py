@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.cache import patch_cache_control
 
 from .requirements import Requirement
-from .stepup import get_challenge
+from .stepup import get_challenge, was_guarded
 
 
 def approval_required(view: Any = None, **options: Any) -> Any:
@@ -52,7 +52,7 @@ def _guard(requirement: Requirement, view: Callable[..., Any]) -> Callable[..., 
             refused = await sync_to_async(ask)(request, args, kwargs)
             if refused is not None:
                 return refused
-            return uncached(await view(request, *args, **kwargs))
+            return _uncached(request, await view(request, *args, **kwargs))
 
         return async_wrapper
 
@@ -69,7 +69,7 @@ def _guard(requirement: Requirement, view: Callable[..., Any]) -> Callable[..., 
             unmarked = alias not in views and not own.was_given(alias)
             if database["ATOMIC_REQUESTS"] and unmarked:
                 run = transaction.atomic(using=alias)(run)
-        return uncached(run(request, *args, **kwargs))
+        return _uncached(request, run(request, *args, **kwargs))
 
     wrapper._non_atomic_requests = own  # type: ignore[attr-defined]
     return wrapper
@@ -91,7 +91,9 @@ class EveryAlias(set[str]):
         return super().__contains__(alias)
 
 
-def uncached(response: HttpResponseBase) -> HttpResponseBase:
-    """Keep what only an approval opens out of every cache."""
-    patch_cache_control(response, private=True, no_store=True)
+def _uncached(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    # Only what an approval opened: the browser may keep the form of a guarded POST, and
+    # so what was typed in it.
+    if was_guarded(request):
+        patch_cache_control(response, private=True, no_store=True)
     return response

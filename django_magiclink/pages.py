@@ -62,10 +62,11 @@ def are_wanted(request: HttpRequest) -> bool:
 
 
 def show(
-    request: HttpRequest, template: str, status: int, context: Mapping[str, Any]
+    request: HttpRequest, template: str, status: int, **context: Any
 ) -> HttpResponse:
     """Return a page of ours, kept out of frames, and its address from other sites."""
-    response = render(request, template, dict(context), status=status)
+    context["site_name"] = app_settings.SITE_NAME
+    response = render(request, template, context, status=status)
     response["X-Frame-Options"] = "DENY"
     response["Referrer-Policy"] = "same-origin"
     return response
@@ -96,11 +97,13 @@ class Page:
     retry_after: int | None
     trusted: bool
     approval: Approval | None
+    #: Whether that approval lets the request pass, if it is only repeated.
+    granted: bool
 
     def response(self, status: int) -> HttpResponse:
         """Return it as an answer to the request."""
         template = "django_magiclink/challenge.html"
-        return show(self.request, template, status, self._context())
+        return show(self.request, template, status, **self._context())
 
     @property
     def state(self) -> str:
@@ -111,6 +114,8 @@ class Page:
             return "refused"
         if not self.trusted:
             return "reopen"
+        if self.granted:
+            return "accepted"
         approval = self.approval
         if approval is None or approval.state in (Status.ACCEPTED, Status.CONSUMED):
             return "ask"
@@ -137,7 +142,6 @@ class Page:
     def _context(self) -> dict[str, Any]:
         context: dict[str, Any] = {
             "page": self,
-            "site_name": app_settings.SITE_NAME,
             "start_url": reverse("django_magiclink:start"),
             "encoded": urlencode(self.fields, doseq=True),
             "entered": _readable(self.fields),

@@ -45,6 +45,7 @@ def get_challenge(
     """
     if not _applies(request, requirement, params, args):
         return None
+    _mark(request)
     if reason := _not_a_user(request):
         nobody = {"endpoint": "", "text": "", "binding": "", "session_hash": ""}
         wanted = Wanted(**_plain(requirement) | nobody)
@@ -66,14 +67,22 @@ def require_approval(request: HttpRequest, **options: Any) -> HttpResponseBase |
     match = request.resolver_match
     kwargs = match.kwargs if match else {}
     challenge = get_challenge(request, Requirement.of(**options), kwargs)
-    # Keeps Django's caches from storing the answer; they look at this when they are
-    # about to.
-    request._cache_update_cache = False  # type: ignore[attr-defined]
     return None if challenge is None else challenge.response()
 
 
 #: :func:`require_approval` for async views.
 arequire_approval = sync_to_async(require_approval)
+
+
+def was_guarded(request: HttpRequest) -> bool:
+    """Tell whether a guard has looked at ``request``, and did not leave it alone."""
+    return _USED in request.__dict__
+
+
+def _mark(request: HttpRequest) -> None:
+    request.__dict__.setdefault(_USED, set())
+    # Django's caches look at this when they are about to store an answer.
+    request._cache_update_cache = False  # type: ignore[attr-defined]
 
 
 def _applies(
@@ -160,7 +169,7 @@ def _passes(request: HttpRequest, wanted: Wanted) -> bool:
     )
     if wanted.max_age != 0:
         return approvals.find(wanted, approval_id) is not None
-    used: set[str] = request.__dict__.setdefault(_USED, set())
+    used: set[str] = request.__dict__[_USED]
     if wanted.binding in used:
         return True
     if used:

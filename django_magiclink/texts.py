@@ -16,6 +16,7 @@ from django.core.files import File
 MAX_LENGTH = 250
 MAX_VALUE_LENGTH = 80
 
+_SPACES = re.compile(r"[^\S\u00a0\u202f]+")  # not those inside "12 500"
 # A value must not become a link that the phone makes clickable.
 _URL = re.compile(r"(?i)\b(?:[a-z][a-z0-9+.-]*://|www\.)\S+|\b[\w.-]+\.[a-z]{2,}/\S*")
 
@@ -73,10 +74,10 @@ def clean(text: str, limit: int = MAX_LENGTH) -> str:
     Control and format characters are left out: the latter include the bidirectional
     overrides with which "100" can be made to read "001".
     """
-    spaced = "".join(
-        " " if character.isspace() else character
+    kept = "".join(
+        character
         for character in text
         if character.isspace() or unicodedata.category(character)[0] != "C"
     )
-    line = " ".join(_URL.sub("…", spaced).split())
+    line = _SPACES.sub(" ", _URL.sub("…", kept)).strip()
     return line if len(line) <= limit else f"{line[: limit - 1]}…"

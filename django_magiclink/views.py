@@ -178,7 +178,7 @@ def _refuse(challenge: Challenge, refusal: Refused) -> HttpResponseBase:
 
 def _too_old(request: HttpRequest) -> HttpResponseBase:
     if pages.are_wanted(request):
-        return pages.show(request, "django_magiclink/too_old.html", 403, {})
+        return pages.show(request, "django_magiclink/too_old.html", 403)
     body = {
         "type": "urn:django-magiclink:approval-required",
         "title": _("This page is too old."),

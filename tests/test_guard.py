@@ -123,7 +123,11 @@ def test_an_approval_is_for_what_was_shown(browser, endpoint, sandbox, runs):
 
 
 def test_methods_that_are_not_named_are_not_guarded(browser, runs):
-    assert browser.get("/transfer/").status_code == 200
+    form = browser.get("/transfer/")
+
+    assert form.status_code == 200
+    # So that the browser may keep what is typed in it.
+    assert "Cache-Control" not in form
 
 
 def test_a_guard_for_get_is_one_for_head(browser, endpoint, runs):

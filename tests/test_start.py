@@ -505,6 +505,20 @@ def test_cancel_from_a_form_keeps_its_fields(browser, endpoint, sandbox):
     ]
 
 
+def test_a_cancel_that_comes_too_late_leads_on(browser, endpoint, sandbox, runs):
+    sandbox.script("accept")
+    page = browser.post("/transfer/", TEN, headers=HTML)
+    waiting = submit(browser, page, "data-start")
+    browser.finish_row()
+
+    late = submit(browser, waiting, "data-cancel")
+
+    assert 'data-state="accepted"' in late.text
+    assert "Approved." in late.text
+    assert submit(browser, late, "data-repeat").status_code == 200
+    assert runs() == ["transfer"]
+
+
 def test_cancel_with_a_challenge_that_is_not_ours_still_cancels(browser, started):
     answer = browser.post(started.json()["cancel_url"], headers=HTML)
 
@@ -583,6 +597,7 @@ def test_a_file_is_asked_for_again_and_nothing_else(browser, endpoint, sandbox, 
 
     without = submit(browser, page, "data-repeat")
     assert without.status_code == 401
+    assert 'data-state="accepted"' in without.text
     assert re.search(r'<input type="file" name="paper" required', without.text)
     assert form(without, "data-repeat")[1]["a"] == ["1"]
     assert runs() == []

@@ -50,6 +50,7 @@ def test_a_name_without_a_value_is_a_mistake_of_the_project():
     [
         ("a\r\nb\tc  d", "a b c d"),
         ("a\u2028b", "a b"),
+        ("12\u00a0500 \u00a0SEK", "12\u00a0500 \u00a0SEK"),
         ("\u202e001\u202c", "001"),
         ("a\x00\x1bb\u200b\ufeff", "ab"),
         ("see https://evil.example/x now", "see … now"),
