@@ -14,7 +14,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from functools import partial
 from http.client import HTTPConnection
 from http.cookies import SimpleCookie
 from itertools import count
@@ -29,6 +28,11 @@ from .needs import postgres
 ROOT = Path(__file__).parent.parent
 #: Seconds after which something that does not come to be is given up.
 PATIENCE = 90
+HELD = """
+    SELECT count(*), count(*) FILTER (WHERE state LIKE 'idle in transaction%')
+    FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND application_name <> 'tests'
+"""
 
 _serial = count(1)
 
@@ -39,7 +43,7 @@ def until(condition):
     while not (found := condition()):
         if time.monotonic() > end:
             raise TimeoutError(f"It did not come to be within {PATIENCE} s.")
-        time.sleep(0.02)
+        time.sleep(0.05)
     return found
 
 
@@ -121,7 +125,8 @@ class PostgreSQL(Database):
         # must be short.
         self._folder = Path(tempfile.mkdtemp(prefix="magiclink-pg-"))
         self._process = None
-        self.url = f"postgres://postgres@/{self._folder}/postgres"
+        # Kept open, as most sites do: a new one costs more than most requests.
+        self.url = f"postgres://postgres@/{self._folder}/postgres?conn_max_age=900"
 
     def start(self):
         owner = _somebody_else()
@@ -129,13 +134,14 @@ class PostgreSQL(Database):
             shutil.chown(self._folder, owner["user"], owner["group"])
         programs, data = Path(postgres()), self._folder / "data"
         options = ["--username=postgres", "--auth=trust", "--encoding=UTF8"]
+        command = [programs / "initdb", "--no-locale", "--no-sync", *options, data]
+        subprocess.run(command, check=True, timeout=PATIENCE, **owner)
+        command = [programs / "postgres", "-D", data, "-k", self._folder]
+        settings = [f"--{option}" for option in self.OPTIONS]
         with self._log.open("w") as log:
-            run = {"cwd": self._folder, "stdout": log, "stderr": log} | owner
-            command = [programs / "initdb", "--no-locale", "--no-sync", *options]
-            subprocess.run([*command, data], check=True, timeout=PATIENCE, **run)
-            command = [programs / "postgres", "-D", data, "-k", self._folder]
-            settings = [f"--{option}" for option in self.OPTIONS]
-            self._process = subprocess.Popen([*command, *settings], **run)
+            self._process = subprocess.Popen(
+                [*command, *settings], stdout=log, stderr=log, **owner
+            )
         until(self._answers)
 
     def stop(self):
@@ -145,24 +151,26 @@ class PostgreSQL(Database):
 
     def query(self, sql):
         """Return the rows of a SELECT."""
-        with psycopg.connect(self._address, autocommit=True) as connection:
+        with self.connect() as connection:
             return connection.execute(sql).fetchall()
 
     def held(self):
-        """Return how many connections others have, and how many idle in a transaction."""
-        idle = "count(*) FILTER (WHERE state LIKE 'idle in transaction%')"
-        return self.query(
-            f"SELECT count(*), {idle} FROM pg_stat_activity"
-            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        )[0]
+        """Return how many connections the servers have, and with idle transactions."""
+        return self.query(HELD)[0]
+
+    def connect(self):
+        """Return a connection."""
+        return psycopg.connect(
+            host=str(self._folder),
+            user="postgres",
+            dbname="postgres",
+            application_name="tests",
+            autocommit=True,
+        )
 
     @property
     def _log(self):
         return self._folder / "log"
-
-    @property
-    def _address(self):
-        return f"host={self._folder} user=postgres dbname=postgres"
 
     def _answers(self):
         if self._process.poll() is not None:
@@ -189,8 +197,10 @@ class Peak:
         self._watcher.join()
 
     def _watch(self):
-        while not self._over.wait(0.01):
-            self.connections = max(self.connections, self._database.held()[0])
+        with self._database.connect() as connection:
+            while not self._over.wait(0.02):
+                now, _ = connection.execute(HELD).fetchone()
+                self.connections = max(self.connections, now)
 
 
 class Site:
@@ -201,7 +211,7 @@ class Site:
     """
 
     WORKERS = 4
-    THREADS = 8
+    THREADS = 4
 
     def __init__(self, folder, database, sandbox, atomic_requests):
         self.database = database
@@ -217,7 +227,8 @@ class Site:
 
     def __enter__(self):
         with (
-            socket.create_server(("127.0.0.1", 0)) as listener,
+            # As long as all that a test sends at one moment.
+            socket.create_server(("127.0.0.1", 0), backlog=1024) as listener,
             self._log.open("w") as log,
         ):
             self.port = listener.getsockname()[1]
@@ -346,12 +357,14 @@ def surroundings(database):
 
 
 def _somebody_else():
-    """Return who else may run PostgreSQL, which refuses root."""
+    """Return how to run PostgreSQL as another user, as it refuses root."""
     if os.geteuid() != 0:
         return {}
     users = {user.pw_name: user for user in pwd.getpwall()}
     user = users.get("postgres") or users["nobody"]
-    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    them = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    # Not here: they may not be allowed in.
+    return them | {"cwd": "/"}
 
 
 def _end(process, number):

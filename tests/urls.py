@@ -11,6 +11,8 @@ urlpatterns = [
     path("magiclink/", include("django_magiclink.urls")),
     path("params/<int:pk>/", views.params),
     path("class_based/", views.ClassBased.as_view()),
+    path("deliver/<uuid:pk>/", views.deliver),
+    path("planted_delivery/<uuid:pk>/", views.planted_delivery),
     *(
         path(f"{name}/", getattr(views, name))
         for name in [
@@ -18,6 +20,7 @@ urlpatterns = [
             "payroll",
             "once",
             "transfer",
+            "get_only",
             "session",
             "called",
             "asynchronous",
@@ -38,6 +41,12 @@ urlpatterns = [
             "cached",
             "cached_inline",
             "conditional",
+            "join",
+            "queue",
+            "planted_use",
+            "planted_crash",
+            "planted_start",
+            "planted_wait",
         ]
     ),
 ]

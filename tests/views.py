@@ -1,18 +1,31 @@
 """Guarded views, each of which notes that its body ran and what it saw."""
 
 import hashlib
+import secrets
+import time
+from threading import Thread
 
-from django.db import transaction
-from django.http import HttpResponse
+from django.contrib.auth import get_user_model, login
+from django.db import connection, transaction
+from django.http import HttpResponse, JsonResponse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import cache_page
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import condition
 
+from django_magiclink import approvals
+from django_magiclink.binding import NONCE_KEY
 from django_magiclink.bodies import is_form
+from django_magiclink.client import Texts
 from django_magiclink.decorators import approval_required
+from django_magiclink.dispatchers import get_dispatcher
+from django_magiclink.models import Approval, Endpoint, PhoneNumber
+from django_magiclink.phones import hash_number
+from django_magiclink.status import UNDECIDED, Status
 from django_magiclink.stepup import arequire_approval, require_approval
+from django_magiclink.wanted import Wanted
 
 from .models import Run
 
@@ -61,6 +74,11 @@ def once(request):
 )
 def transfer(request):
     return ran(request, "transfer")
+
+
+@approval_required(scope="get", methods=["GET"])
+def get_only(request):
+    return ran(request, "get_only")
 
 
 @approval_required(scope="session", max_age="session")
@@ -205,3 +223,119 @@ conditional = condition(etag_func=lambda request: '"constant"')(
         lambda request: ran(request, "conditional")
     )
 )
+
+
+# What the races need: many users, jobs in the hands of a test, and planted defects.
+
+
+def join(request):
+    """Log a user in, who has a phone, and who is made at the first time."""
+    name, number = request.GET["name"], request.GET["number"]
+    user, _ = get_user_model().objects.get_or_create(username=name)
+    phone = {"number": number, "verified_at": timezone.now()}
+    PhoneNumber.objects.get_or_create(user=user, defaults=phone)
+    login(request, user)
+    if "older" in request.GET:
+        # As a session is that began before the app was installed.
+        del request.session[NONCE_KEY]
+    return HttpResponse(f"{name} is logged in")
+
+
+@transaction.non_atomic_requests
+def queue(request):
+    """Ask for an approval whose job is not delivered to anybody yet."""
+    wanted = Wanted(
+        purpose="step-up",
+        scope="queue",
+        max_age=60,
+        endpoint="",
+        timeout=None,
+        code="",
+        text="Confirm",
+        binding=secrets.token_hex(32),
+        session_hash="s" * 64,
+    )
+    approval, _ = approvals.request(wanted, user=request.user, dispatch=lambda pk: None)
+    return HttpResponse(approval.pk)
+
+
+@transaction.non_atomic_requests
+def deliver(request, pk):
+    approvals.perform(pk)
+    return HttpResponse("delivered")
+
+
+@transaction.non_atomic_requests
+def planted_delivery(request, pk):
+    """Claims a job as ``perform`` must not: looks, and marks it later."""
+    job = Approval.objects.filter(pk=pk)
+    if job.get().status == Status.PENDING:
+        time.sleep(0.5)
+        job.update(status=Status.SENT)
+        client, number = Endpoint.objects.named().client(), _number(request)
+        client.authenticate(number, timeout=60, texts=Texts())
+    return HttpResponse("delivered")
+
+
+@transaction.non_atomic_requests
+def planted_use(request):
+    """Uses an approval up as a guard must not: looks, and marks it later."""
+    accepted = _accepted(request)
+    if not accepted.exists():
+        return HttpResponse(status=401)
+    time.sleep(0.5)
+    accepted.update(status=Status.CONSUMED)
+    Run.objects.create(view="planted_use")
+    return HttpResponse("planted_use ran")
+
+
+def planted_crash(request):
+    """Uses an approval up in the transaction of the view, which takes it back."""
+    if not _accepted(request).update(status=Status.CONSUMED):
+        return HttpResponse(status=401)
+    with open(request.GET["note"], "a") as note:
+        note.write("ran\n")
+    raise RuntimeError("the view broke")
+
+
+@transaction.non_atomic_requests
+def planted_start(request):
+    """Asks for an approval without the slot that lets a phone ring once at a time."""
+    approval = _approvals(request).filter(status__in=UNDECIDED).first()
+    if approval is not None:
+        return JsonResponse({"id": str(approval.pk)})
+    time.sleep(0.5)
+    approval = _without_slot(request)
+    get_dispatcher().dispatch(approval.pk)
+    return JsonResponse({"id": str(approval.pk)}, status=201)
+
+
+def planted_wait(request):
+    """Waits in a thread that keeps its connection, and a transaction open on it."""
+    approval = _without_slot(request)
+
+    def wait():
+        with transaction.atomic():
+            approvals.perform(approval.pk)
+        connection.close()
+
+    transaction.on_commit(Thread(target=wait, daemon=True).start)
+    return HttpResponse("waiting")
+
+
+def _approvals(request):
+    return Approval.objects.filter(user=request.user)
+
+
+def _accepted(request):
+    return _approvals(request).filter(status=Status.ACCEPTED)
+
+
+def _number(request):
+    return PhoneNumber.objects.of(request.user)
+
+
+def _without_slot(request):
+    return Approval.objects.create(
+        user=request.user, number_hash=hash_number(_number(request))
+    )

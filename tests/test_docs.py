@@ -1,0 +1,43 @@
+import re
+from ast import literal_eval
+from pathlib import Path
+
+import pytest
+
+from django_magiclink.conf import AppSettings
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = ROOT / "docs/reference.md"
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+CHECK = r"django_magiclink\.[EW]\d{3}"
+
+
+def test_the_reference_has_each_setting_with_its_default():
+    settings = {
+        name: vars(AppSettings)[name] for name in vars(AppSettings) if name.isupper()
+    }
+
+    rows = re.findall(
+        r"^\| `MAGICLINK_(\w+)` \| `(.+?)` \|", REFERENCE.read_text(), re.M
+    )
+
+    assert {name: literal_eval(default) for name, default in rows} == settings
+
+
+def test_the_reference_has_each_check_and_no_other():
+    code = [path.read_text() for path in ROOT.glob("django_magiclink/**/*.py")]
+    checks = {check for text in code for check in re.findall(CHECK, text)}
+
+    rows = re.findall(rf"^\| `({CHECK})` \|", REFERENCE.read_text(), re.M)
+
+    assert checks
+    assert set(rows) == checks
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files_that_exist(page):
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+
+    files = [link for link in links if "://" not in link]
+
+    assert [link for link in files if not (page.parent / link).exists()] == []
