@@ -1242,7 +1242,10 @@ def test_the_command_as_a_process_ends_cleanly(number):
             if "MAGICLINK_API_KEY" in line:
                 break
         process.send_signal(number)
-        output, errors = process.communicate(timeout=20)
+        try:
+            output, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
 
     assert (process.returncode, errors) == (0, "")
     assert output.endswith("The sandbox has stopped.\n")

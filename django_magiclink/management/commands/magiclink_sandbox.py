@@ -58,7 +58,11 @@ class Command(BaseCommand):
                 "Set MAGICLINK_SANDBOX = True if this is not production."
             )
         sandbox = self._started(options["port"], options["api_key"])
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # SIGINT too: a shell lets what it starts in the background ignore it.
+        before = {
+            number: signal.signal(number, signal.default_int_handler)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
         try:
             with sandbox:
                 self._describe(sandbox, options["phone"])
@@ -66,7 +70,8 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             self.stdout.write("The sandbox has stopped.")
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def _started(self, port: int, api_key: str) -> Sandbox:
         try:
