@@ -17,7 +17,6 @@ from django.utils import timezone, translation
 from django.views.decorators.debug import sensitive_variables
 
 from .calls import perform
-from .client import GRACE
 from .conf import app_settings
 from .exceptions import (
     Busy,
@@ -74,11 +73,14 @@ def consume(wanted: Wanted, approval_id: str = "") -> uuid.UUID | None:
     pk = find(wanted, approval_id)
     if pk is None:
         return None
+    alias = router.db_for_write(Approval)
+    connection = transaction.get_connection(alias)
     try:
-        with transaction.atomic(using=router.db_for_write(Approval), durable=True):
-            used = Approval.objects.advance(
-                pk, Status.CONSUMED, where=wanted.granting()
-            )
+        if not (connection.in_atomic_block or connection.get_autocommit()):
+            raise RuntimeError("A transaction is managed by hand.")
+        with transaction.atomic(using=alias, durable=True):
+            fresh = wanted.granting()
+            used = Approval.objects.advance(pk, Status.CONSUMED, where=fresh)
     except RuntimeError as error:
         raise ImproperlyConfigured(
             "An approval with max_age=0 cannot be used inside a transaction, which "
@@ -121,7 +123,7 @@ def request(
         wanted,
         dispatch,
         user=user,
-        user_name=user.get_username()[:150],
+        user_name=str(user.get_username() or "")[:150],
         endpoint=endpoint if endpoint.pk else None,
         endpoint_name=endpoint.name,
         timeout=wanted.timeout or endpoint.timeout or app_settings.TIMEOUT,
@@ -182,7 +184,7 @@ def _insert(
                 created=now,
                 start_by=start_by,
                 deadline=start_by,
-                live_until=start_by + timedelta(seconds=columns["timeout"] + GRACE),
+                live_until=start_by,
                 **columns,
             )
     except IntegrityError:
@@ -202,11 +204,16 @@ def _start(approval: Approval, dispatch: Callable[[uuid.UUID], None]) -> None:
     try:
         dispatch(approval.pk)
     except Exception as error:
-        # Whatever it is, nobody will send this one: the page is told at once.
+        # Whatever it is, nobody will send this one: the page is told at once. One that
+        # was sent already keeps its slot, as the phone is ringing.
         kind = "busy" if isinstance(error, Busy) else "dispatch"
         logger.error("Approval %s: %s", approval.pk, type(error).__name__)
         Approval.objects.advance(
-            approval.pk, Status.FAILED, error_kind=kind, live_slot=None
+            approval.pk,
+            Status.FAILED,
+            where=Q(status=Status.PENDING),
+            error_kind=kind,
+            live_slot=None,
         )
 
 
@@ -245,7 +252,10 @@ def revoke(user: Any, session_hash: str | None = None) -> int:
         mine, status__in=[*UNDECIDED, Status.ACCEPTED]
     )
     return sum(
-        Approval.objects.advance(pk, Status.REVOKED) or cancel(pk)
+        # The answer may come between the two looks, so the first is had again.
+        Approval.objects.advance(pk, Status.REVOKED)
+        or cancel(pk)
+        or Approval.objects.advance(pk, Status.REVOKED)
         for pk in list(live.values_list("pk", flat=True))
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,28 +12,33 @@ from io import BytesIO
 from typing import Any, TypeAlias
 
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils.datastructures import MultiValueDict
+from django.utils.http import escape_leading_slashes
 
 #: Fields of our own pages' forms: which approval, which challenge, the host's fields.
 APPROVAL_FIELD = "_approval"
 CHALLENGE_FIELD = "_approval_challenge"
 FIELDS_FIELD = "_approval_fields"
 
+#: What is not the host's, and what it may look like: a view that reads the raw body
+#: must find nothing there that was not approved.
 _NOT_THE_HOSTS = {
-    "csrfmiddlewaretoken",
-    APPROVAL_FIELD,
-    CHALLENGE_FIELD,
-    FIELDS_FIELD,
+    "csrfmiddlewaretoken": re.compile(r"[A-Za-z0-9]*"),
+    APPROVAL_FIELD: re.compile(r"[\w-]*"),
+    CHALLENGE_FIELD: re.compile(r"[\w.:-]*"),
+    FIELDS_FIELD: re.compile(r"[\w.*~+%&=-]*"),
 }
 Fields: TypeAlias = MultiValueDict[str, str]
 
-_FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+URLENCODED = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+_NONE: MultiValueDict[str, Any] = MultiValueDict()
 
 
 def is_form(request: HttpRequest) -> bool:
     """Tell whether Django parses the body of ``request`` into ``request.POST``."""
-    return request.method == "POST" and request.content_type in _FORM_TYPES
+    return request.method == "POST" and request.content_type in (URLENCODED, MULTIPART)
 
 
 def own_field(request: HttpRequest, name: str) -> str:
@@ -46,8 +52,18 @@ def host_fields(form: MultiValueDict[str, str]) -> dict[str, list[str]]:
     return {
         name: [value.replace("\r\n", "\n") for value in values]
         for name, values in form.lists()
-        if name not in _NOT_THE_HOSTS
+        if not _is_ours(name, values)
     }
+
+
+def _is_ours(name: str, values: list[str]) -> bool:
+    form = _NOT_THE_HOSTS.get(name)
+    return form is not None and all(map(form.fullmatch, values))
+
+
+def full_path(request: HttpRequest) -> str:
+    """Return the path and query, also where "//" would make it another host's."""
+    return escape_leading_slashes(request.get_full_path())
 
 
 @dataclass(frozen=True)
@@ -61,7 +77,9 @@ class Body:
         """The fields and files, or ``None`` if the body is no form."""
         if is_form(self.request):
             return self.request.POST, self.request.FILES
-        if self.request.content_type == "multipart/form-data":
+        if self.request.content_type == URLENCODED:
+            return QueryDict(self.request.body, encoding=self.request.encoding), _NONE
+        if self.request.content_type == MULTIPART:
             # Boundaries differ between repeats, so the parts are what counts. The body
             # stays readable for the view.
             stream = BytesIO(self.request.body)
@@ -77,11 +95,13 @@ class Body:
         request_line = {
             "method": self.request.method,
             "host": self.request.get_host(),
-            # Percent-encoded as our pages repeat it, which no view can tell apart.
-            "path": self.request.get_full_path(),
+            # Percent-encoded, as our pages repeat it, and as the view reads it.
+            "path": full_path(self.request),
+            "query": dict(self.request.GET.lists()),
         }
         if self.form is None:
-            return request_line | {"body": self.request.body}
+            body = {"body": self.request.body, "encoding": self.request.encoding}
+            return request_line | body
         fields, files = self.form
         return request_line | {
             "fields": host_fields(fields),
@@ -111,9 +131,13 @@ class Body:
         yield from kwargs.items()
         yield from _pairs(self.request.GET)
         if self.form is not None:
+            if self.request.content_type == URLENCODED and _is_json(self.request.body):
+                raise BadRequest("The body is a form and JSON at once.")
             for part in self.form:
                 yield from _pairs(part)
-        elif self.request.content_type == "application/json" and self.request.body:
+        elif self.request.body:
+            if self.request.content_type != "application/json":
+                raise BadRequest("The body is neither a form nor JSON.")
             yield from _json_members(self.request.body)
 
 
@@ -124,6 +148,13 @@ def _pairs(values: MultiValueDict[str, Any]) -> Iterator[tuple[str, Any]]:
                 name,
                 item.replace("\r\n", "\n") if isinstance(item, str) else item,
             )
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        return body.lstrip()[:1] == b"{" and bool(json.loads(body))
+    except (ValueError, RecursionError):
+        return False
 
 
 def _json_members(body: bytes) -> list[tuple[str, Any]]:

@@ -10,7 +10,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone, translation
 from django.views.decorators.debug import sensitive_variables
 
@@ -18,7 +17,6 @@ from .client import GRACE, MideyeClient, Texts
 from .exceptions import (
     CallError,
     Inactive,
-    MagicLinkError,
     NoPhone,
     NotSent,
     Refused,
@@ -70,7 +68,8 @@ def _claim(pk: uuid.UUID) -> _Call | None:
         return None
     try:
         return _prepare(approval)
-    except (MagicLinkError, ImproperlyConfigured, ValueError) as error:
+    except Exception as error:
+        logger.error("Approval %s is not sent: %s", pk, type(error).__name__)
         kind = error.reason if isinstance(error, Refused) else "no_endpoint"
         Approval.objects.advance(pk, Status.FAILED, error_kind=kind, live_slot=None)
         return None

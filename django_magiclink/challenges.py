@@ -14,6 +14,7 @@ from django.middleware.csrf import get_token
 from django.urls import reverse
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_variables
 
 from . import pages
 from .approvals import find, latest
@@ -59,9 +60,10 @@ class Challenge:
     #: Whether the request's own fields may be shown and carried back.
     trusted: bool = True
     #: The host's fields, where the page is not at the guarded address.
-    carried: dict[str, list[str]] | None = None
+    carried: dict[str, list[str]] | None = field(default=None, repr=False)
 
     @classmethod
+    @sensitive_variables()
     def load(
         cls,
         request: HttpRequest,
@@ -80,20 +82,19 @@ class Challenge:
             raise Expired
         try:
             content = signing.loads(token, salt=_SALT)
-        except signing.BadSignature as error:
+            wanted = Wanted(**content.pop("wanted"))
+            content["files"] = tuple(content["files"])
+            challenge = cls(request=request, wanted=wanted, carried=carried, **content)
+        except (signing.BadSignature, KeyError, TypeError) as error:
+            # Not ours, or of another release, whose content differs.
             raise Expired from error
-        wanted = Wanted(**content.pop("wanted"))
         if wanted.session_hash != session_hash(request.session):
             raise Expired
         try:
             signing.loads(token, salt=_SALT, max_age=MAX_AGE)
-            reason = ""
         except signing.SignatureExpired:
-            reason = Expired.reason
-        content["files"] = tuple(content["files"])
-        return cls(
-            request=request, wanted=wanted, reason=reason, carried=carried, **content
-        )
+            return dataclasses.replace(challenge, reason=Expired.reason)
+        return challenge
 
     def sign(self) -> str:
         """Return what the start view needs to know, for this session only."""
@@ -135,11 +136,14 @@ class Challenge:
         patch_cache_control(response, private=True, no_store=True)
         return response
 
+    @sensitive_variables()
     def _page(self, status: int) -> HttpResponse:
-        if self.reason == "login":
+        stranger = not self.request.user.is_authenticated
+        if self.reason == "login" and stranger:
             return redirect_to_login(self.path)
-        keep_nonce(self.request.session)
-        approval = latest(self.wanted)
+        if not self.reason:
+            keep_nonce(self.request.session)
+        approval = None if self.reason else latest(self.wanted)
         accepted = approval is not None and approval.state == Status.ACCEPTED
         page = pages.Page(
             request=self.request,

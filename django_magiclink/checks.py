@@ -17,7 +17,7 @@ from .client import MideyeClient
 from .conf import PREFIX, AppSettings, app_settings
 from .dispatchers import BaseDispatcher, get_dispatcher
 from .fields import Sealed
-from .requirements import is_max_age, is_timeout
+from .requirements import MAX_AGE, is_max_age, is_timeout
 
 _Valid = Callable[[Any], bool]
 
@@ -53,7 +53,7 @@ RULES: dict[str, tuple[_Valid, str]] = {
         "the path of a PEM file that can be read, or empty",
     ),
     "TIMEOUT": (is_timeout, "15 to 300 seconds"),
-    "MAX_AGE": (is_max_age, 'seconds, 0 or "session"'),
+    "MAX_AGE": (is_max_age, MAX_AGE),
     "CODE": (lambda value: value in ("show", None), '"show" or None'),
     "DISPATCHER": (_is_dispatcher, "the dotted path of a BaseDispatcher"),
     "MAX_WAITING": (

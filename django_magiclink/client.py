@@ -37,9 +37,7 @@ from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_variables
 
 from . import __version__
-from .addresses import origin as origin
-from .addresses import validate_base_url as validate_base_url
-from .addresses import validate_endpoint_name as validate_endpoint_name
+from .addresses import validate_base_url, validate_endpoint_name
 from .exceptions import CallError, NotSent, Unanswered
 from .status import Status
 from .transport import BODY_LIMIT, Call, Reply, ssl_context

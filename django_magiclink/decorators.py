@@ -36,7 +36,8 @@ def _guard(requirement: Requirement, view: Callable[..., Any]) -> Callable[..., 
     if isclass(view) or not callable(view):
         raise ImproperlyConfigured(
             "approval_required decorates a view function. On a class use "
-            "@method_decorator(approval_required, name='dispatch')."
+            "@method_decorator(approval_required, name='dispatch'), or, if its "
+            "methods are async, guard what as_view() returns."
         )
 
     def ask(request: HttpRequest, args: Any, kwargs: Any) -> HttpResponseBase | None:
@@ -66,8 +67,8 @@ def _guard(requirement: Requirement, view: Callable[..., Any]) -> Callable[..., 
             return refused
         run = view
         for alias, database in connections.settings.items():
-            unmarked = alias not in views and not own.was_given(alias)
-            if database["ATOMIC_REQUESTS"] and unmarked:
+            marked = own.was_given(alias) or _is_marked(request, alias)
+            if database["ATOMIC_REQUESTS"] and alias not in views and not marked:
                 run = transaction.atomic(using=alias)(run)
         return _uncached(request, run(request, *args, **kwargs))
 
@@ -89,6 +90,13 @@ class EveryAlias(set[str]):
     def was_given(self, alias: str) -> bool:
         """Tell whether someone marked this guard for ``alias`` by name."""
         return super().__contains__(alias)
+
+
+def _is_marked(request: HttpRequest, alias: str) -> bool:
+    # The mark of a whole view also holds for a guard on one of its methods.
+    match = request.resolver_match
+    marks = getattr(match and match.func, "_non_atomic_requests", ())
+    return marks.was_given(alias) if isinstance(marks, EveryAlias) else alias in marks
 
 
 def _uncached(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.debug import SafeExceptionReporterFilter
+from django.views.decorators.debug import sensitive_variables
 
 from .conf import app_settings
 from .models import Approval
@@ -61,6 +62,7 @@ def are_wanted(request: HttpRequest) -> bool:
     return request.get_preferred_type(kinds) == "text/html"
 
 
+@sensitive_variables("context")
 def show(
     request: HttpRequest, template: str, status: int, **context: Any
 ) -> HttpResponse:
@@ -92,7 +94,7 @@ class Page:
     method: str
     path: str
     files: Collection[str]
-    fields: Mapping[str, Sequence[str]]
+    fields: Mapping[str, Sequence[str]] = field(repr=False)
     reason: str
     retry_after: int | None
     trusted: bool
@@ -139,6 +141,7 @@ class Page:
             and (self.approval is None or self.approval.state == Status.ACCEPTED)
         )
 
+    @sensitive_variables()
     def _context(self) -> dict[str, Any]:
         context: dict[str, Any] = {
             "page": self,
@@ -159,6 +162,7 @@ class Page:
         return context
 
 
+@sensitive_variables()
 def _readable(fields: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
     secret: re.Pattern[str] = SafeExceptionReporterFilter.hidden_settings
     return [

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
+from http import HTTPMethod
+from inspect import iscoroutinefunction
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -13,7 +15,11 @@ from django.utils.functional import Promise
 from . import texts
 from .conf import app_settings
 
+METHODS = frozenset(HTTPMethod)
 SCOPE = re.compile(r"[a-z0-9][a-z0-9._:-]{0,63}")
+
+#: What a max_age may be.
+MAX_AGE = 'seconds, 0 for one request, or "session"'
 
 #: Stands for "as ``MAGICLINK_CODE`` says", since ``None`` means no code.
 SITE_CODE = "site"
@@ -59,6 +65,9 @@ class Requirement:
         return cls(**options)
 
     def __post_init__(self) -> None:
+        for name in ("params", "when", "endpoint", "text"):
+            if iscoroutinefunction(getattr(self, name)):
+                raise ImproperlyConfigured(f"{name} of a guard must not be async.")
         for name, valid, wanted in self._rules():
             if not valid:
                 raise ImproperlyConfigured(
@@ -67,7 +76,7 @@ class Requirement:
         if isinstance(self.text, (str, Promise)):
             self._check_text(str(self.text))
 
-    def _rules(self) -> list[tuple[str, bool, str]]:
+    def _rules(self) -> list[tuple[str, object, str]]:
         return [
             (
                 "scope",
@@ -78,11 +87,12 @@ class Requirement:
             (
                 "max_age",
                 self.max_age is None or is_max_age(self.max_age),
-                'seconds, 0 for one request, "session", or None for MAGICLINK_MAX_AGE',
+                f"{MAX_AGE}, or None for MAGICLINK_MAX_AGE",
             ),
             (
                 "methods",
-                self.methods is None or _are_names(self.methods, str.isupper),
+                self.methods is None
+                or (are_names(self.methods, METHODS.__contains__) and self.methods),
                 'None or HTTP methods in upper case, such as ["POST"]',
             ),
             ("when", self.when is None or callable(self.when), "a callable or None"),
@@ -95,7 +105,7 @@ class Requirement:
                 "params",
                 isinstance(self.params, Mapping)
                 or callable(self.params)
-                or _are_names(self.params, bool),
+                or are_names(self.params),
                 "a list of names, a dict or a callable",
             ),
             (
@@ -121,15 +131,29 @@ class Requirement:
                     "which params does not."
                 )
 
+    def guards(self, method: str) -> bool:
+        """Tell whether requests by ``method`` are guarded."""
+        # Views answer HEAD by running what answers GET.
+        names = {method, "GET"} if method == "HEAD" else {method}
+        return self.methods is None or not names.isdisjoint(self.methods)
+
     @property
     def lifetime(self) -> int | str:
         """Seconds for which an approval counts, ``0``, or ``"session"``."""
-        return app_settings.MAX_AGE if self.max_age is None else self.max_age
+        if self.max_age is not None:
+            return self.max_age
+        # Not left to the system checks: a WSGI server does not run them.
+        if not is_max_age(app_settings.MAX_AGE):
+            raise ImproperlyConfigured(f"MAGICLINK_MAX_AGE must be {MAX_AGE}.")
+        return app_settings.MAX_AGE
 
     @property
     def code_mode(self) -> str:
         """``"show"``, or the empty string for no code."""
-        return (app_settings.CODE if self.code == SITE_CODE else self.code) or ""
+        code = app_settings.CODE if self.code == SITE_CODE else self.code
+        if code not in ("show", None):
+            raise ImproperlyConfigured('MAGICLINK_CODE must be "show" or None.')
+        return code or ""
 
     @property
     def purpose(self) -> str:
@@ -149,7 +173,8 @@ def is_timeout(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 15 <= value <= 300
 
 
-def _are_names(value: object, rule: Callable[[str], bool]) -> bool:
+def are_names(value: object, rule: Callable[[str], object] = bool) -> bool:
+    """Tell whether ``value`` is a collection of names that obey ``rule``."""
     return (
         isinstance(value, Collection)
         and not isinstance(value, (str, bytes, Mapping))

@@ -8,21 +8,28 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth import SESSION_KEY
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import BadRequest, ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.translation import gettext as _
 
 from . import approvals, texts
 from .binding import bind, session_hash
-from .bodies import APPROVAL_FIELD, CHALLENGE_FIELD, Body, is_form, own_field
+from .bodies import (
+    APPROVAL_FIELD,
+    CHALLENGE_FIELD,
+    Body,
+    full_path,
+    is_form,
+    own_field,
+)
 from .challenges import Challenge
 from .conf import app_settings
 from .digests import digest
 from .exceptions import Expired, Refused
 from .models import PhoneNumber
 from .phones import mask
-from .requirements import Requirement
+from .requirements import Requirement, are_names
 from .wanted import Wanted
 
 #: Where a request keeps the bindings of the single uses it has consumed.
@@ -45,15 +52,15 @@ def get_challenge(
     """
     if not _applies(request, requirement, params, args):
         return None
-    _mark(request)
     if reason := _not_a_user(request):
         nobody = {"endpoint": "", "text": "", "binding": "", "session_hash": ""}
         wanted = Wanted(**_plain(requirement) | nobody)
         return _challenge(request, wanted, reason=reason)
     wanted = _wanted(request, requirement, params, args)
-    if _passes(request, wanted):
-        return None
-    return _without_files(request) or _answerable(request, wanted)
+    incomplete = _without_files(request)
+    if incomplete is not None or _passes(request, wanted):
+        return incomplete
+    return _answerable(request, wanted)
 
 
 def require_approval(request: HttpRequest, **options: Any) -> HttpResponseBase | None:
@@ -65,8 +72,8 @@ def require_approval(request: HttpRequest, **options: Any) -> HttpResponseBase |
     approval is bound to.
     """
     match = request.resolver_match
-    kwargs = match.kwargs if match else {}
-    challenge = get_challenge(request, Requirement.of(**options), kwargs)
+    args, kwargs = (match.args, match.kwargs) if match else ((), {})
+    challenge = get_challenge(request, Requirement.of(**options), kwargs, args)
     return None if challenge is None else challenge.response()
 
 
@@ -91,10 +98,10 @@ def _applies(
     kwargs: Mapping[str, Any],
     args: Sequence[Any],
 ) -> bool:
-    # Views answer HEAD by running what answers GET.
-    method = "GET" if request.method == "HEAD" else request.method
-    if requirement.methods is not None and method not in requirement.methods:
+    if not requirement.guards(request.method or ""):
         return False
+    # Before "when": the answer to one request must not be cached for another.
+    _mark(request)
     return requirement.when is None or bool(requirement.when(request, *args, **kwargs))
 
 
@@ -119,12 +126,17 @@ def _wanted(
 
     body = Body(request)
     params = called(requirement.params)
-    if not isinstance(params, Mapping):
+    if are_names(params):
         params = body.named(params, kwargs) if params else {}
+    endpoint = called(requirement.endpoint)
+    if not isinstance(params, Mapping) or not isinstance(endpoint, str):
+        raise ImproperlyConfigured(
+            "A callable for params must return a dict or names, "
+            "and one for endpoint a string."
+        )
     bound: dict[str, Any] = {"params": params}
     if requirement.lifetime == 0:
         bound["request"] = body.whole()
-    endpoint = called(requirement.endpoint)
     return Wanted(
         **_plain(requirement),
         endpoint=endpoint,
@@ -137,9 +149,16 @@ def _wanted(
             scope=requirement.scope,
             endpoint=endpoint,
             code=requirement.code_mode,
-            digest=digest(bound),
+            digest=_digest(bound),
         ),
     )
+
+
+def _digest(bound: Mapping[str, Any]) -> str:
+    try:
+        return digest(bound)
+    except RecursionError:
+        raise BadRequest("The parameters are nested too deeply.") from None
 
 
 def _plain(requirement: Requirement) -> dict[str, Any]:
@@ -191,7 +210,7 @@ def _challenge(request: HttpRequest, wanted: Wanted, **values: Any) -> Challenge
         request=request,
         wanted=wanted,
         method=request.method or "GET",
-        path=request.get_full_path(),
+        path=full_path(request),
         **values,
     )
 
@@ -218,7 +237,7 @@ def _without_files(request: HttpRequest) -> Challenge | None:
         challenge = Challenge.load(request, token) if token else None
     except Expired:
         return None
-    if challenge is None or challenge.path != request.get_full_path():
+    if challenge is None or challenge.path != full_path(request):
         return None
     if set(challenge.files) <= set(request.FILES):
         return None

@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.decorators import login_not_required
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -24,6 +25,10 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import (
+    sensitive_post_parameters,
+    sensitive_variables,
+)
 from django.views.decorators.http import require_POST, require_safe
 
 from . import approvals, pages
@@ -80,7 +85,8 @@ def _own_view(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespon
         return response
 
     wrapper._non_atomic_requests = EveryAlias()  # type: ignore[attr-defined]
-    return wrapper
+    # They answer strangers themselves, and what they carry is the host's.
+    return login_not_required(sensitive_post_parameters()(wrapper))
 
 
 @_own_view
@@ -91,7 +97,7 @@ def start(request: HttpRequest) -> HttpResponseBase:
     if challenge is None:
         return _too_old(request)
     if pages.are_wanted(request):
-        return _start_page(replace(challenge, reason=""))
+        return _start_page(challenge)
     if challenge.reason:
         return challenge.response(403)
     try:
@@ -115,8 +121,8 @@ def start(request: HttpRequest) -> HttpResponseBase:
 def status(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     approval = _own_approval(request, pk)
     # Looking must not keep a session alive, also with SESSION_SAVE_EVERY_REQUEST: the
-    # middleware leaves a request alone that has none.
-    del request.session
+    # middleware saves no dict, and everyone else can still read it.
+    request.session = dict(request.session.items())  # type: ignore[assignment]
     response = _state(approval)
     patch_vary_headers(response, ["Cookie"])
     return response
@@ -136,12 +142,13 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     return _too_old(request) if challenge is None else _show(challenge)
 
 
+@sensitive_variables()
 def _challenge(request: HttpRequest) -> Challenge | None:
     token = request.POST.get("challenge", "")
     if request.content_type == "application/json":
         try:
             token = json.loads(request.body)["challenge"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             token = ""
     carried = host_fields(QueryDict(request.POST.get(FIELDS_FIELD, "")))
     try:
@@ -151,6 +158,9 @@ def _challenge(request: HttpRequest) -> Challenge | None:
 
 
 def _start_page(challenge: Challenge) -> HttpResponseBase:
+    if challenge.reason:
+        # Too old: the page comes again with a fresh one, and asks nobody yet.
+        return _show(replace(challenge, reason=""))
     try:
         start_approval(challenge.request, challenge.wanted)
     except Refused as refusal:

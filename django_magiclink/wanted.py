@@ -35,8 +35,8 @@ class Wanted:
 
     def granting(self) -> Q:
         """What makes one of them let a request pass now."""
-        age = self.max_age or USE_WITHIN
-        fresh = Q(status=Status.ACCEPTED)
-        if isinstance(age, int):
-            fresh &= Q(answered__gte=timezone.now() - timedelta(seconds=age))
-        return fresh
+        accepted = Q(status=Status.ACCEPTED)
+        if self.max_age == "session":
+            return accepted
+        age = timedelta(seconds=int(self.max_age) or USE_WITHIN)
+        return accepted & Q(answered__gte=timezone.now() - age)

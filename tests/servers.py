@@ -1,5 +1,6 @@
 """Real servers: a database of their own, and gunicorn with the tests' site."""
 
+import fcntl
 import json
 import os
 import pwd
@@ -18,7 +19,7 @@ from http.client import HTTPConnection
 from http.cookies import SimpleCookie
 from itertools import count
 from pathlib import Path
-from threading import Barrier, Event, Thread
+from threading import Event, Thread
 from urllib.parse import urlencode
 
 import psycopg
@@ -45,18 +46,6 @@ def until(condition):
             raise TimeoutError(f"It did not come to be within {PATIENCE} s.")
         time.sleep(0.05)
     return found
-
-
-def together(times, act):
-    """Call ``act`` with 0, 1 and so on, each in a thread, all at one moment."""
-    barrier = Barrier(times)
-
-    def one(number):
-        barrier.wait(PATIENCE)
-        return act(number)
-
-    with ThreadPoolExecutor(times) as pool:
-        return [*pool.map(one, range(times))]
 
 
 class Database:
@@ -215,12 +204,15 @@ class Site:
 
     def __init__(self, folder, database, sandbox, atomic_requests):
         self.database = database
+        self._gate = folder / "gate"
+        self._gate.touch()
         self._log = folder / "gunicorn.log"
         self._read = 0
         self._environment = surroundings(database) | {
             "ATOMIC_REQUESTS": str(atomic_requests),
             "MIDEYE_URL": sandbox.url,
             "MIDEYE_API_KEY": sandbox.api_key,
+            "GATE": str(self._gate),
             # Where gunicorn puts a socket of its own.
             "XDG_RUNTIME_DIR": str(folder),
         }
@@ -265,6 +257,22 @@ class Site:
             self._read = log.tell()
         return text
 
+    def together(self, times, act):
+        """
+        Call ``act`` with 0, 1 and so on, each in a thread; return the results.
+
+        What they send first is let into the site at one moment: when all its threads
+        have some of it, or there is no more.
+        """
+        with ThreadPoolExecutor(times) as pool, self._gate.open() as gate:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            before = self._arrived()
+            acts = [pool.submit(act, number) for number in range(times)]
+            until(lambda: self._arrived() > before)
+            self._see_all_that_comes()
+            fcntl.flock(gate, fcntl.LOCK_UN)
+            return [each.result() for each in acts]
+
     def visitor(self, **query):
         """Return the browser of a new user, who has a phone and is logged in."""
         serial = next(_serial)
@@ -284,6 +292,15 @@ class Site:
                 text=response.read().decode(),
                 cookies=response.headers.get_all("Set-Cookie", []),
             )
+
+    def _arrived(self):
+        return self._gate.stat().st_size
+
+    def _see_all_that_comes(self):
+        seen, now = 0, self._arrived()
+        while now > seen:
+            time.sleep(0.1)
+            seen, now = now, self._arrived()
 
     def _answers(self):
         if self._process.poll() is not None:
@@ -311,7 +328,7 @@ class Visitor:
     def __init__(self, site, *, name, number, **query):
         self.name = name
         self.number = number
-        self._site = site
+        self.site = site
         fields = {"name": name, "number": number} | query
         joined = site.send("GET", f"/join/?{urlencode(fields)}", {})
         crumbs = SimpleCookie("; ".join(joined.cookies))
@@ -320,11 +337,11 @@ class Visitor:
 
     def elsewhere(self):
         """Return another browser, in which the same user is logged in too."""
-        return Visitor(self._site, name=self.name, number=self.number)
+        return Visitor(self.site, name=self.name, number=self.number)
 
     def get(self, path):
         """Send a GET."""
-        return self._site.send("GET", path, self._headers)
+        return self.site.send("GET", path, self._headers)
 
     def start(self, refused, path=None):
         """Ask the phone, as a program does that got the problem in ``refused``."""
@@ -333,7 +350,7 @@ class Visitor:
             "challenge": problem["challenge"],
             "csrfmiddlewaretoken": problem["csrf_token"],
         }
-        return self._site.send(
+        return self.site.send(
             "POST", path or problem["start_url"], self._headers, fields
         )
 
@@ -345,7 +362,7 @@ class Visitor:
 
     def approvals(self, where="TRUE"):
         """Return how many approvals the user has for which ``where`` holds."""
-        return self._site.database.count(
+        return self.site.database.count(
             f"django_magiclink_approval AS a JOIN auth_user AS u ON u.id = a.user_id"
             f" WHERE u.username = '{self.name}' AND {where}"
         )

@@ -3,6 +3,7 @@ import importlib
 import pytest
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.db import OperationalError
 from django.test import RequestFactory
 
 from django_magiclink import binding
@@ -83,6 +84,21 @@ def test_a_login_without_a_session_is_left_alone(user):
         signal.send(type(user), request=None, user=user)
 
     assert not hasattr(request, "session")
+
+
+def test_a_database_that_is_down_keeps_nobody_from_logging_out(
+    user, client, monkeypatch, caplog
+):
+    def down(*args):
+        raise OperationalError("secret")
+
+    client.force_login(user)
+    monkeypatch.setattr("django_magiclink.approvals.revoke", down)
+
+    client.logout()
+
+    assert SESSION_KEY not in client.session
+    assert "were not ended: OperationalError" in caplog.text
 
 
 def test_a_login_by_token_makes_no_session(user, session):

@@ -119,6 +119,32 @@ def test_an_error_report_of_the_admin_has_no_key(
 
 
 @pytest.mark.parametrize(
+    "place", ["views.approvals.request", "challenges.latest", "pages.describe"]
+)
+@pytest.mark.parametrize("path", ["start/", "cancel"])
+def test_an_error_report_has_nothing_that_was_typed(
+    browser, endpoint, sandbox, error_reports, monkeypatch, place, path
+):
+    sandbox.script("manual")
+    typed = {"password": "hunter2-canary"}
+    token = browser.post("/once/", typed).json()["challenge"]
+    started = browser.post("/magiclink/start/", {"challenge": token})
+    url = started.json()["cancel_url"] if path == "cancel" else "/magiclink/start/"
+    browser.raise_request_exception = False
+    monkeypatch.setattr(f"django_magiclink.{place}", broken)
+
+    carried = {"challenge": token, "_approval_fields": "password=hunter2-canary"}
+    browser.post(url, carried, headers=HTML)
+
+    whole = "".join(error_reports)
+    assert ("ZeroDivisionError" in whole) or (place, path) == (
+        "views.approvals.request",
+        "cancel",
+    )
+    assert "hunter2-canary" not in whole
+
+
+@pytest.mark.parametrize(
     "place",
     [
         "approvals.mask",

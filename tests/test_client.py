@@ -7,14 +7,12 @@ import responses
 from django.views.debug import ExceptionReporter
 
 from django_magiclink import client, transport
-from django_magiclink.client import (
-    Answer,
-    MideyeClient,
-    Texts,
+from django_magiclink.addresses import (
     origin,
     validate_base_url,
     validate_endpoint_name,
 )
+from django_magiclink.client import Answer, MideyeClient, Texts
 from django_magiclink.exceptions import NotSent, Unanswered
 from django_magiclink.status import Status
 

@@ -147,6 +147,20 @@ def test_the_writer_gives_its_connection_back_when_it_is_idle(monkeypatch):
     assert writer.run(lambda: 5) == 5
 
 
+def test_the_writer_goes_on_when_a_connection_does_not_close(monkeypatch, caplog):
+    def broken():
+        raise ConnectionError
+
+    monkeypatch.setattr(thread.connections, "close_all", broken)
+    writer = thread._Writer()
+
+    with pytest.raises(ZeroDivisionError):
+        writer.run(lambda: 1 / 0)
+
+    assert writer.run(lambda: 5) == 5
+    assert "did not close: ConnectionError" in caplog.text
+
+
 def test_perform_runs_its_steps_where_it_is_told(user, endpoint, sandbox):
     sandbox.script("accept")
     approval, _ = ask(user)

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django_magiclink.decorators import approval_required
 from django_magiclink.models import Approval, Endpoint, PhoneNumber
 from django_magiclink.status import Status
+from django_magiclink.stepup import require_approval
 
 from .conftest import Browser
 from .models import Run
@@ -663,3 +664,144 @@ def test_a_valid_approval_costs_one_query(
     # Session, user, the guard's own, and the view's insert of its Run.
     with django_assert_num_queries(4):
         browser.get("/payroll/")
+
+
+URLENCODED = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "kind", "body"),
+    [
+        ("post", "?amount=10&payee=Bo", "text/plain", '{"amount": 1000}'),
+        ("post", "", URLENCODED, '{"x":"&amount=10&payee=Bo&","amount":1000}'),
+    ],
+)
+def test_a_body_that_can_be_read_in_two_ways_is_refused(
+    browser, endpoint, method, query, kind, body
+):
+    answer = browser.generic(method.upper(), f"/transfer/{query}", body, kind)
+
+    assert answer.status_code == 400
+
+
+def test_a_form_that_is_put_gives_its_names(browser, endpoint):
+    twice = browser.put("/params/7/?colour=red", "colour=blue", URLENCODED)
+    once = browser.put("/params/7/", "colour=blue", URLENCODED)
+
+    assert twice.status_code == 400
+    assert once.json()["text"] == "7 blue"
+
+
+@pytest.mark.parametrize("name", ["csrfmiddlewaretoken", "_approval_fields"])
+def test_nothing_hides_behind_a_field_of_ours(browser, endpoint, sandbox, runs, name):
+    def send(amount):
+        body = f'{{"x":"&{name}=","amount":{amount}}}'
+        return browser.post("/once/", body, URLENCODED)
+
+    browser.approve(send(1), sandbox)
+
+    assert send(1000).status_code == 401
+    assert send(1).status_code == 200
+
+
+def test_a_query_is_what_the_view_reads_of_it(browser, endpoint, sandbox):
+    browser.approve(browser.get("/once/?name=%C3%A9"), sandbox)
+
+    latin = "text/plain; charset=latin-1"
+    assert browser.get("/once/?name=%C3%A9", CONTENT_TYPE=latin).status_code == 401
+    assert browser.get("/once/?name=%C3%A9").status_code == 200
+
+
+def test_a_path_of_two_slashes_stays_on_this_host(browser, endpoint, sandbox):
+    sandbox.script("manual")
+    # The client would take it for another host's, as browsers do.
+    path = {"PATH_INFO": "//evil.example/catch/"}
+    page = browser.post("/", {"a": "1"}, headers=HTML, **path)
+    get = browser.get("/", headers=HTML, **path)
+
+    assert 'action="/%2Fevil.example/catch/"' in page.text
+    assert 'action="//' not in page.text + get.text
+    token = browser.get("/", **path).json()["challenge"]
+    started = browser.post("/magiclink/start/", {"challenge": token}, headers=HTML)
+    assert started["Location"] == "/%2Fevil.example/catch/"
+
+
+def test_a_cache_does_not_mix_what_is_guarded_and_what_is_not(
+    browser, endpoint, settings
+):
+    settings.MIDDLEWARE = SITE_CACHE
+    free = browser.get("/called/", {"when": "no"})
+    assert free["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"params": lambda request: None}, {"endpoint": lambda request: None}],
+)
+def test_a_callable_that_returns_nothing_is_a_mistake(browser, endpoint, options):
+    def view(request):
+        return require_approval(request, **options)
+
+    request = RequestFactory().get("/")
+    request.user, request.session = get_user_model().objects.get(), browser.session
+    request.resolver_match = None
+
+    with pytest.raises(ImproperlyConfigured, match="must return"):
+        view(request)
+
+
+def test_a_callable_may_return_names(browser, endpoint):
+    request = RequestFactory().get("/", {"who": "Bo"})
+    request.user, request.session = get_user_model().objects.get(), browser.session
+    request.resolver_match = None
+
+    refused = require_approval(request, params=lambda request: ["who"], text=str)
+
+    assert refused.status_code == 401
+
+
+def test_a_json_value_that_is_nested_too_deeply_is_refused(browser, endpoint):
+    deep = "[" * 900 + "]" * 900
+    body = f'{{"colour": {deep}}}'
+
+    assert browser.put("/params/7/", body, "application/json").status_code == 400
+
+
+def test_a_file_that_is_missing_is_asked_for_in_a_window_too(
+    user, endpoint, sandbox, runs
+):
+    browser = Browser(enforce_csrf_checks=True)
+    browser.force_login(user)
+    token = {"csrfmiddlewaretoken": browser.get("/payroll/").json()["csrf_token"]}
+    problem = browser.post("/payroll/", token | {"file": upload()}).json()
+    fields = token | {"_approval_challenge": problem["challenge"]}
+    sandbox.script("accept")
+    challenge = {"challenge": problem["challenge"]}
+    browser.finish(browser.post("/magiclink/start/", token | challenge))
+
+    assert browser.post("/payroll/", fields).status_code == 401
+    assert runs() == []
+    assert browser.post("/payroll/", fields | {"file": upload()}).status_code == 200
+
+
+def test_who_did_not_come_by_a_session_is_not_sent_in_circles(user, endpoint):
+    request = RequestFactory().get("/payroll/", headers=HTML)
+    request.user = user
+    request.session = Browser().session
+
+    response = approval_required(max_age=60)(lambda request: None)(request)
+
+    assert response.status_code == 401
+    assert "Log in first." in response.text
+
+
+@pytest.mark.parametrize("url", ["/stacked_outside/", "/class_outside/"])
+def test_a_mark_on_the_whole_view_holds_for_each_guard(
+    browser, endpoint, sandbox, atomic_requests, url
+):
+    refused = browser.get(url)
+    while refused.status_code == 401:
+        browser.approve(refused, sandbox)
+        refused = browser.get(url)
+
+    assert refused.content == b"False"

@@ -8,7 +8,7 @@ import pytest
 
 from django_magiclink.sandbox import Sandbox
 
-from .servers import Peak, PostgreSQL, Site, SQLite, together, until
+from .servers import Peak, PostgreSQL, Site, SQLite, until
 
 REPEATS = 200
 STARTS = 300
@@ -98,7 +98,7 @@ def all_decided(visitor):
 
 
 def repeat(times, visitor, path):
-    return statuses(together(times, lambda number: visitor.get(path)))
+    return statuses(visitor.site.together(times, lambda number: visitor.get(path)))
 
 
 def test_of_200_parallel_repeats_one_runs(site, visitor, runs, sandbox):
@@ -153,7 +153,7 @@ def test_parallel_repeats_find_a_use_that_a_crash_takes_back(
 def test_300_parallel_starts_ring_once(site, visitor, sandbox):
     refused = visitor.get("/once/")
 
-    answers = together(STARTS, lambda number: visitor.start(refused))
+    answers = site.together(STARTS, lambda number: visitor.start(refused))
 
     assert statuses(answers) == {201: 1, 200: STARTS - 1}
     assert len({answer.json["id"] for answer in answers}) == 1
@@ -166,7 +166,9 @@ def test_300_parallel_starts_ring_once(site, visitor, sandbox):
 def test_parallel_starts_find_one_without_the_slot(site, visitor, sandbox):
     refused = visitor.get("/once/")
 
-    answers = together(FEW, lambda number: visitor.start(refused, "/planted_start/"))
+    answers = site.together(
+        FEW, lambda number: visitor.start(refused, "/planted_start/")
+    )
 
     assert statuses(answers)[201] > 1
     calls = sandbox.wait_for_calls(statuses(answers)[201], within=60)
@@ -182,7 +184,7 @@ def test_sessions_and_users_who_share_a_phone_ring_it_once(site, sandbox):
         who = number % len(visitors)
         return who, visitors[who].start(refused[who])
 
-    answers = together(FEW * len(visitors), start)
+    answers = site.together(FEW * len(visitors), start)
 
     each = [
         statuses(answer for who, answer in answers if who == one)
@@ -202,7 +204,7 @@ def test_sessions_and_users_who_share_a_phone_ring_it_once(site, sandbox):
 def test_the_first_tabs_of_an_older_session_share_one_approval(site, sandbox):
     visitor = site.visitor(older="yes")
 
-    answers = together(FEW, lambda number: visitor.start(visitor.get("/once/")))
+    answers = site.together(FEW, lambda number: visitor.start(visitor.get("/once/")))
 
     assert statuses(answers) == {201: 1, 200: FEW - 1}
     sandbox.accept(within=60)
@@ -215,7 +217,7 @@ def deliver(visitor, view, sandbox):
     """Deliver one job several times at once, and once more when all is over."""
     path = f"/{view}/{visitor.get('/queue/').text}/"
     sandbox.script("accept", delay=0.2)
-    answers = together(DELIVERIES, lambda number: visitor.get(path))
+    answers = visitor.site.together(DELIVERIES, lambda number: visitor.get(path))
     return statuses([*answers, visitor.get(path)])
 
 
@@ -234,13 +236,13 @@ def test_deliveries_find_a_claim_that_looks_first(site, visitor, sandbox):
 
 @pytest.mark.parametrize("kind", [POSTGRES])
 def test_100_waits_hold_no_connection(site, sandbox):
-    visitors = together(WAITS, lambda number: site.visitor())
-    refused = together(WAITS, lambda each: visitors[each].get("/once/"))
+    visitors = site.together(WAITS, lambda number: site.visitor())
+    refused = site.together(WAITS, lambda each: visitors[each].get("/once/"))
     accepted = "django_magiclink_approval WHERE status = 'accepted'"
     before = site.database.count(accepted)
 
     with Peak(site.database) as peak:
-        answers = together(WAITS, lambda each: visitors[each].start(refused[each]))
+        answers = site.together(WAITS, lambda each: visitors[each].start(refused[each]))
         sandbox.wait_for_calls(WAITS, within=60)
         until(lambda: site.database.held()[1] == 0)
         assert len(sandbox.prompts()) == WAITS
@@ -255,10 +257,10 @@ def test_100_waits_hold_no_connection(site, sandbox):
 @pytest.mark.parametrize("kind", [POSTGRES])
 def test_connections_that_waits_hold_are_seen(site, sandbox):
     planted = MOST_CONNECTIONS + 5
-    visitors = together(planted, lambda number: site.visitor())
+    visitors = site.together(planted, lambda number: site.visitor())
 
     with Peak(site.database) as peak:
-        together(planted, lambda each: visitors[each].get("/planted_wait/"))
+        site.together(planted, lambda each: visitors[each].get("/planted_wait/"))
         sandbox.wait_for_calls(planted, within=60)
         until(lambda: site.database.held()[1] == planted)
 

@@ -6,6 +6,10 @@ from django_magiclink.decorators import approval_required
 from django_magiclink.requirements import Requirement
 
 
+async def asynchronous(request):
+    return True
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -22,6 +26,10 @@ from django_magiclink.requirements import Requirement
         ({"max_age": 1.5}, "max_age="),
         ({"methods": "POST"}, "methods="),
         ({"methods": ["post"]}, "methods="),
+        ({"methods": ["PSOT"]}, "methods="),
+        ({"methods": []}, "methods="),
+        ({"text": asynchronous}, "text of a guard must not be async"),
+        ({"when": asynchronous}, "when of a guard must not be async"),
         ({"methods": {"POST": 1}}, "methods="),
         ({"when": True}, "when="),
         ({"text": 5}, "text="),
@@ -72,6 +80,37 @@ def test_settings_are_read_when_they_are_needed(settings):
     assert (requirement.lifetime, requirement.code_mode) == (30, "")
     assert Requirement.of(max_age=0, code="show").lifetime == 0
     assert Requirement.of(code="show").code_mode == "show"
+
+
+@pytest.mark.parametrize("value", ["0", "300", 60.0, None, -1, True])
+def test_a_max_age_of_the_site_that_is_none_opens_nothing(settings, value):
+    settings.MAGICLINK_MAX_AGE = value
+
+    with pytest.raises(ImproperlyConfigured, match="MAGICLINK_MAX_AGE"):
+        assert Requirement.of().lifetime
+
+
+def test_a_code_of_the_site_that_is_none_is_said(settings):
+    settings.MAGICLINK_CODE = "tpye"
+
+    with pytest.raises(ImproperlyConfigured, match="MAGICLINK_CODE"):
+        assert Requirement.of().code_mode
+
+
+@pytest.mark.parametrize(
+    ("methods", "guarded"),
+    [
+        (None, {"GET", "HEAD", "POST", "PROPFIND"}),
+        (["GET"], {"GET", "HEAD"}),
+        (["HEAD"], {"HEAD"}),
+        (["POST"], {"POST"}),
+    ],
+)
+def test_methods_are_guarded_as_they_are_named(methods, guarded):
+    requirement = Requirement.of(methods=methods)
+
+    every = {"GET", "HEAD", "POST", "PROPFIND"}
+    assert {method for method in every if requirement.guards(method)} == guarded
 
 
 def test_the_scope_login_is_a_purpose_of_its_own():

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.contrib.auth import get_user_model
+from django.core import signing
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
@@ -158,7 +159,7 @@ def test_a_challenge_that_is_not_ours_starts_nothing(browser, endpoint, spoil, k
     assert not Approval.objects.exists()
 
 
-@pytest.mark.parametrize("body", ["", "[]", "1", "{}"])
+@pytest.mark.parametrize("body", ["", "[]", "1", "{}", "[" * 100_000])
 def test_a_start_with_broken_json_starts_nothing(browser, endpoint, body):
     answer = browser.post("/magiclink/start/", body, content_type="application/json")
 
@@ -189,24 +190,38 @@ def test_a_challenge_lasts_ten_minutes(browser, endpoint):
     assert "challenge" not in answer.json()
 
 
-def test_an_old_page_starts_anew_and_keeps_its_fields(browser, endpoint, sandbox):
+def test_an_old_page_comes_again_with_its_fields(browser, endpoint, sandbox):
     sandbox.script("manual")
     page = browser.post("/transfer/", TEN, headers=HTML)
 
     with time_machine.travel(timezone.now() + timedelta(seconds=601)):
-        waiting = submit(browser, page, "data-start")
+        fresh = submit(browser, page, "data-start")
+        assert 'data-state="ask"' in fresh.text
+        assert not Approval.objects.exists()
+        waiting = submit(browser, fresh, "data-start")
 
     assert waiting.status_code == 200
+    assert 'data-state="waiting"' in waiting.text
     assert form(waiting, "data-repeat")[1]["amount"] == ["10"]
 
 
-def test_a_busy_phone_is_429_with_the_time_to_wait(browser, endpoint, started, user):
+def test_a_token_of_another_release_starts_nothing(browser, endpoint):
+    token = signing.dumps({"wanted": {}}, salt="django_magiclink.challenge")
+
+    answer = browser.post("/magiclink/start/", {"challenge": token})
+
+    assert answer.status_code == 403
+    assert answer.json()["reason"] == "expired"
+
+
+def test_a_busy_phone_is_429_with_the_time_to_wait(browser, started, sandbox):
+    sandbox.wait_for_calls(1)
     again = browser.start(browser.get("/session/"))
 
     assert again.status_code == 429
     assert again.json()["reason"] == "limited"
-    # 60 s to answer, 10 s of grace; 30 s more before the call has left.
-    assert 65 <= again.json()["retry_after"] <= 100
+    # 60 s to answer, 10 s of grace.
+    assert 65 <= again.json()["retry_after"] <= 70
     assert again["Retry-After"] == str(again.json()["retry_after"])
 
 
@@ -312,6 +327,28 @@ def test_the_status_costs_one_query_and_writes_nothing(
     assert {name: after[name] for name in ("binding", "created")} == {
         name: before[name] for name in ("binding", "created")
     }
+
+
+def test_the_status_leaves_a_session_that_others_can_read(browser, started, settings):
+    settings.MIDDLEWARE = [
+        "tests.test_start.read_user_afterwards",
+        *settings.MIDDLEWARE,
+        "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    ]
+
+    fresh = Browser()
+    fresh.cookies = browser.cookies
+    assert fresh.get(started.json()["status_url"])["X-User"] == "anna"
+    assert Client().get(started.json()["status_url"]).status_code == 404
+
+
+def read_user_afterwards(get_response):
+    def middleware(request):
+        response = get_response(request)
+        response["X-User"] = request.user.get_username()
+        return response
+
+    return middleware
 
 
 def test_nobody_else_sees_or_cancels_an_approval(browser, started, user):

@@ -1,6 +1,6 @@
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from . import views
 
@@ -10,6 +10,7 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(next_page="/login/"), name="logout"),
     path("magiclink/", include("django_magiclink.urls")),
     path("params/<int:pk>/", views.params),
+    re_path(r"^.*evil\.example/catch/$", views.once),
     path("class_based/", views.ClassBased.as_view()),
     path("deliver/<uuid:pk>/", views.deliver),
     path("planted_delivery/<uuid:pk>/", views.planted_delivery),
@@ -36,6 +37,8 @@ urlpatterns = [
             "non_atomic_outside",
             "non_atomic_inside",
             "atomic",
+            "stacked_outside",
+            "class_outside",
             "exempt",
             "checked_later",
             "cached",

@@ -199,6 +199,22 @@ def atomic(request):
     return HttpResponse(str(transaction.get_connection().in_atomic_block))
 
 
+@transaction.non_atomic_requests
+@approval_required(scope="plain", max_age=60)
+@approval_required(scope="plain2", max_age=60)
+def stacked_outside(request):
+    return HttpResponse(str(transaction.get_connection().in_atomic_block))
+
+
+class ClassOutside(View):
+    @method_decorator(approval_required(scope="method", max_age=0))
+    def get(self, request):
+        return HttpResponse(str(transaction.get_connection().in_atomic_block))
+
+
+class_outside = transaction.non_atomic_requests(ClassOutside.as_view())
+
+
 @csrf_exempt
 @approval_required(scope="exempt", max_age=0)
 def exempt(request):
@@ -270,7 +286,7 @@ def planted_delivery(request, pk):
     """Claims a job as ``perform`` must not: looks, and marks it later."""
     job = Approval.objects.filter(pk=pk)
     if job.get().status == Status.PENDING:
-        time.sleep(0.5)
+        time.sleep(0.2)
         job.update(status=Status.SENT)
         client, number = Endpoint.objects.named().client(), _number(request)
         client.authenticate(number, timeout=60, texts=Texts())
@@ -283,7 +299,7 @@ def planted_use(request):
     accepted = _accepted(request)
     if not accepted.exists():
         return HttpResponse(status=401)
-    time.sleep(0.5)
+    time.sleep(0.2)
     accepted.update(status=Status.CONSUMED)
     Run.objects.create(view="planted_use")
     return HttpResponse("planted_use ran")
@@ -304,7 +320,7 @@ def planted_start(request):
     approval = _approvals(request).filter(status__in=UNDECIDED).first()
     if approval is not None:
         return JsonResponse({"id": str(approval.pk)})
-    time.sleep(0.5)
+    time.sleep(0.2)
     approval = _without_slot(request)
     get_dispatcher().dispatch(approval.pk)
     return JsonResponse({"id": str(approval.pk)}, status=201)

@@ -100,13 +100,21 @@ class _Writer:
             try:
                 future.set_result(step())
             except Exception as error:
-                # The connection may be what broke: the next step gets another.
-                connections.close_all()
                 future.set_exception(error)
+                # The connection may be what broke: the next step gets another.
+                _close_connections()
 
     def _next(self) -> tuple[Callable[[], Any], Future[Any]]:
         try:
             return self._steps.get(timeout=self.IDLE)
         except Empty:
-            connections.close_all()
+            _close_connections()
             return self._steps.get()
+
+
+def _close_connections() -> None:
+    try:
+        connections.close_all()
+    except Exception as error:
+        # The writer must go on: all later approvals of the process need it.
+        logger.error("A connection did not close: %s", type(error).__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import models, router, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -85,7 +85,7 @@ class ApiKey(models.Model):
             "django_magiclink.ApiKey", secret, algorithm="sha256"
         ).hexdigest()[:16]
         self.sealed = Sealed.seal(secret, self._context)
-        with transaction.atomic():
+        with transaction.atomic(using=router.db_for_write(ApiKey)):
             active = self.endpoint.keys.filter(retired=None).exclude(pk=self.pk)
             active.update(retired=timezone.now())
             self.save()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import uuid
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import models, router
+from django.db import models, router, transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -38,6 +39,9 @@ def _start_by() -> datetime:
 
 def state_of(status: str, deadline: datetime) -> Status:
     """Return what ``status`` reads as now: undecided past its deadline is expired."""
+    if status not in Status:
+        # Written by another release, during a deployment: it grants nothing here.
+        return Status.FAILED
     state = Status(status)
     if state in UNDECIDED and deadline < timezone.now():
         return Status.EXPIRED
@@ -49,6 +53,11 @@ def forget_user(collector: Any, field: Any, approvals: Any, using: str) -> None:
     models.SET_NULL(collector, field, approvals, using)
     for name in Approval.PERSONAL:
         collector.add_field_update(Approval._meta.get_field(name), "", approvals)
+
+
+def _tell(pk: uuid.UUID, status: Status, kind: str) -> None:
+    logger.info("Approval %s is %s, error %s.", pk, status.value, kind)
+    approval_changed.send_robust(Approval, pk=pk, status=status)
 
 
 class ApprovalQuerySet(models.QuerySet["Approval"]):
@@ -82,9 +91,12 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
         rows = self.filter(guard, where, pk=pk, status__in=sources(target))
         if not rows.update(status=target, **changes):
             return False
-        kind = changes.get("error_kind") or "-"
-        logger.info("Approval %s is %s, error %s.", pk, target.value, kind)
-        approval_changed.send_robust(self.model, pk=pk, status=target)
+        kind = str(changes.get("error_kind") or "-")
+        # Not within a transaction: a receiver that fails could undo it unseen.
+        transaction.on_commit(
+            partial(_tell, pk, target, kind),
+            using=rows.db,
+        )
         return True
 
     def free_slot(self, number_hash: str) -> None:

@@ -6,13 +6,14 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models, transaction
+from django.db import models, router, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from ..client import MideyeClient, Texts, validate_base_url
+from ..addresses import validate_base_url
+from ..client import MideyeClient, Texts
 from ..conf import app_settings
 from ..exceptions import NoEndpoint
 
@@ -126,7 +127,7 @@ class Endpoint(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         others = Endpoint.objects.filter(is_default=True).exclude(pk=self.pk)
-        with transaction.atomic():
+        with transaction.atomic(using=router.db_for_write(Endpoint)):
             if self.is_default:
                 others.update(is_default=False)
             elif not others.exists():
