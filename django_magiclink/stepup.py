@@ -8,28 +8,23 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth import SESSION_KEY
-from django.core.exceptions import BadRequest, ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
-from django.utils.translation import gettext as _
 
-from . import approvals, texts
-from .binding import bind, session_hash
+from . import approvals
 from .bodies import (
     APPROVAL_FIELD,
     CHALLENGE_FIELD,
-    Body,
     full_path,
     is_form,
     own_field,
 )
 from .challenges import Challenge
-from .conf import app_settings
-from .digests import digest
 from .exceptions import Expired, Refused
 from .models import PhoneNumber
 from .phones import mask
-from .requirements import Requirement, are_names
+from .requirements import Requirement
 from .wanted import Wanted
 
 #: Where a request keeps the bindings of the single uses it has consumed.
@@ -53,10 +48,8 @@ def get_challenge(
     if not _applies(request, requirement, params, args):
         return None
     if reason := _not_a_user(request):
-        nobody = {"endpoint": "", "text": "", "binding": "", "session_hash": ""}
-        wanted = Wanted(**_plain(requirement) | nobody)
-        return _challenge(request, wanted, reason=reason)
-    wanted = _wanted(request, requirement, params, args)
+        return _challenge(request, Wanted.by_nobody(requirement), reason=reason)
+    wanted = Wanted.by(request, requirement, params, args)
     incomplete = _without_files(request)
     if incomplete is not None or _passes(request, wanted):
         return incomplete
@@ -113,73 +106,6 @@ def _not_a_user(request: HttpRequest) -> str:
     # A grant belongs to a session. A user who came by a token has none.
     owner = request.session.get(SESSION_KEY)
     return "" if owner == str(request.user.pk) else "login"
-
-
-def _wanted(
-    request: HttpRequest,
-    requirement: Requirement,
-    kwargs: Mapping[str, Any],
-    args: Sequence[Any],
-) -> Wanted:
-    def called(option: Any) -> Any:
-        return option(request, *args, **kwargs) if callable(option) else option
-
-    body = Body(request)
-    params = called(requirement.params)
-    if are_names(params):
-        params = body.named(params, kwargs) if params else {}
-    endpoint = called(requirement.endpoint)
-    if not isinstance(params, Mapping) or not isinstance(endpoint, str):
-        raise ImproperlyConfigured(
-            "A callable for params must return a dict or names, "
-            "and one for endpoint a string."
-        )
-    bound: dict[str, Any] = {"params": params}
-    if requirement.lifetime == 0:
-        bound["request"] = body.whole()
-    return Wanted(
-        **_plain(requirement),
-        endpoint=endpoint,
-        text=_text(requirement, called(requirement.text), params),
-        session_hash=session_hash(request.session),
-        binding=bind(
-            purpose=requirement.purpose,
-            user=request.user,
-            session=request.session,
-            scope=requirement.scope,
-            endpoint=endpoint,
-            code=requirement.code_mode,
-            digest=_digest(bound),
-        ),
-    )
-
-
-def _digest(bound: Mapping[str, Any]) -> str:
-    try:
-        return digest(bound)
-    except RecursionError:
-        raise BadRequest("The parameters are nested too deeply.") from None
-
-
-def _plain(requirement: Requirement) -> dict[str, Any]:
-    return {
-        "purpose": requirement.purpose,
-        "scope": requirement.scope,
-        "max_age": requirement.lifetime,
-        "timeout": requirement.timeout,
-        "code": requirement.code_mode,
-    }
-
-
-def _text(requirement: Requirement, text: Any, params: Mapping[str, Any]) -> str:
-    if callable(requirement.text):
-        # Not a template: what it returns may hold what a user typed, braces included.
-        return texts.clean(str(text))
-    if not text:
-        site = app_settings.SITE_NAME
-        text = _("Confirm that it is you.")
-        return texts.clean(f"{site}: {text}" if site else text)
-    return texts.render(str(text), params)
 
 
 def _passes(request: HttpRequest, wanted: Wanted) -> bool:

@@ -1,14 +1,25 @@
-"""The approval that a guard looks for."""
+"""The approval that a guard looks for, made of its requirement and the request."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
+from django.core.exceptions import BadRequest, ImproperlyConfigured
 from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from . import texts
+from .binding import bind, session_hash
+from .bodies import Body
+from .conf import app_settings
+from .digests import digest
 from .models import Approval
+from .requirements import Requirement, are_names
 from .status import Status
 
 #: Seconds within which an accepted single use must be used.
@@ -29,6 +40,58 @@ class Wanted:
     binding: str
     session_hash: str
 
+    @classmethod
+    def by(
+        cls,
+        request: HttpRequest,
+        requirement: Requirement,
+        kwargs: Mapping[str, Any],
+        args: Sequence[Any],
+    ) -> Wanted:
+        """
+        Return what ``requirement`` wants of ``request``.
+
+        ``kwargs`` and ``args`` are the arguments of the view.
+        Raise :exc:`~django.core.exceptions.BadRequest` for parameters that are missing
+        or ambiguous.
+        """
+
+        def called(option: Any) -> Any:
+            return option(request, *args, **kwargs) if callable(option) else option
+
+        body = Body(request)
+        params = called(requirement.params)
+        if are_names(params):
+            params = body.named(params, kwargs) if params else {}
+        endpoint = called(requirement.endpoint)
+        if not isinstance(params, Mapping) or not isinstance(endpoint, str):
+            raise ImproperlyConfigured(
+                "A callable for params must return a dict or names, "
+                "and one for endpoint a string."
+            )
+        whole = body.whole() if requirement.lifetime == 0 else None
+        return cls(
+            **_plain(requirement),
+            endpoint=endpoint,
+            text=_text(requirement, called(requirement.text), params),
+            session_hash=session_hash(request.session),
+            binding=bind(
+                purpose=requirement.purpose,
+                user=request.user,
+                session=request.session,
+                scope=requirement.scope,
+                endpoint=endpoint,
+                code=requirement.code_mode,
+                digest=_digest({"params": params, "request": whole}),
+            ),
+        )
+
+    @classmethod
+    def by_nobody(cls, requirement: Requirement) -> Wanted:
+        """Return what ``requirement`` wants where there is no user to ask."""
+        nobody = {"endpoint": "", "text": "", "binding": "", "session_hash": ""}
+        return cls(**_plain(requirement) | nobody)
+
     def rows(self) -> QuerySet[Approval]:
         """The approvals of this binding."""
         return Approval.objects.primary().filter(binding=self.binding)
@@ -40,3 +103,31 @@ class Wanted:
             return accepted
         age = timedelta(seconds=int(self.max_age) or USE_WITHIN)
         return accepted & Q(answered__gte=timezone.now() - age)
+
+
+def _plain(requirement: Requirement) -> dict[str, Any]:
+    return {
+        "purpose": requirement.purpose,
+        "scope": requirement.scope,
+        "max_age": requirement.lifetime,
+        "timeout": requirement.timeout,
+        "code": requirement.code_mode,
+    }
+
+
+def _digest(bound: Mapping[str, Any]) -> str:
+    try:
+        return digest(bound)
+    except RecursionError:
+        raise BadRequest("The parameters are nested too deeply.") from None
+
+
+def _text(requirement: Requirement, text: Any, params: Mapping[str, Any]) -> str:
+    if callable(requirement.text):
+        # Not a template: what it returns may hold what a user typed, braces included.
+        return texts.clean(str(text))
+    if not text:
+        site = app_settings.SITE_NAME
+        text = _("Confirm that it is you.")
+        return texts.clean(f"{site}: {text}" if site else text)
+    return texts.render(str(text), params)
