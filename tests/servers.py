@@ -144,7 +144,7 @@ class PostgreSQL(Database):
             return connection.execute(sql).fetchall()
 
     def held(self):
-        """Return how many connections the servers have, and with idle transactions."""
+        """Return how many connections there are, and how many idle in a transaction."""
         return self.query(HELD)[0]
 
     def connect(self):
@@ -268,7 +268,7 @@ class Site:
             fcntl.flock(gate, fcntl.LOCK_EX)
             before = self._arrived()
             acts = [pool.submit(act, number) for number in range(times)]
-            until(lambda: self._arrived() > before)
+            until(lambda: self._arrived() > before or acts[0].done())
             self._see_all_that_comes()
             fcntl.flock(gate, fcntl.LOCK_UN)
             return [each.result() for each in acts]
@@ -280,7 +280,7 @@ class Site:
         return Visitor(self, **known | query)
 
     def send(self, method, path, headers, fields=None):
-        """Send one request on a connection of its own; return the answer and it."""
+        """Send one request on a connection of its own."""
         body = urlencode(fields) if fields else None
         form = {"Content-Type": "application/x-www-form-urlencoded"} if fields else {}
         connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
@@ -305,7 +305,8 @@ class Site:
     def _answers(self):
         if self._process.poll() is not None:
             raise RuntimeError(self._log.read_text())
-        return self.send("GET", "/login/", {}).status == 200
+        with suppress(OSError):
+            return self.send("GET", "/login/", {}).status == 200
 
 
 @dataclass(frozen=True, kw_only=True)

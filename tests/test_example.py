@@ -273,7 +273,9 @@ def test_it_stops_cleanly_while_a_phone_rings(own_demo, number):
         took = time.monotonic() - began
 
     assert code == 0
-    assert took < 2
+    # It does not wait for the phone, which would ring for a minute. On a machine with
+    # nothing else to do it takes a fifth of a second.
+    assert took < 10
     assert own_demo.output.endswith("Stopped.\n")
     assert "Traceback" not in own_demo.log.read_text()
     for address in (own_demo.site, own_demo.phone):
