@@ -46,13 +46,12 @@ class AppSettings:
     #: True allows a server on loopback without TLS: development and tests only.
     SANDBOX: bool = False
 
-    if not TYPE_CHECKING:  # so that a misspelt name stays an error to mypy
+    # So that a misspelt name stays an error to mypy.
+    if not TYPE_CHECKING:  # pragma: no branch
 
         def __getattribute__(self, name: str) -> Any:
             value = super().__getattribute__(name)
-            if name.isupper():
-                return getattr(settings, PREFIX + name, value)
-            return value
+            return getattr(settings, PREFIX + name, value) if name.isupper() else value
 
 
 app_settings = AppSettings()

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from glob import glob
 from pathlib import Path
@@ -34,7 +35,9 @@ def newer_python():
     if sys.version_info >= (3, 12):
         return sys.executable
     for minor in (13, 12):
-        if path := shutil.which(f"python3.{minor}"):
+        path = shutil.which(f"python3.{minor}")
+        # A shim of pyenv may be there and lead nowhere.
+        if path and subprocess.run([path, "-V"], capture_output=True).returncode == 0:
             return path
     return None
 

@@ -684,6 +684,12 @@ def test_a_body_that_can_be_read_in_two_ways_is_refused(
     assert answer.status_code == 400
 
 
+def test_a_form_that_only_looks_like_json_is_a_form(browser, endpoint):
+    refused = browser.post("/transfer/", "{=1&amount=10&payee=Bo", URLENCODED)
+
+    assert refused.json()["text"] == "Pay 10 to Bo"
+
+
 def test_a_form_that_is_put_gives_its_names(browser, endpoint):
     twice = browser.put("/params/7/?colour=red", "colour=blue", URLENCODED)
     once = browser.put("/params/7/", "colour=blue", URLENCODED)
