@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, QueryDict
 from django.utils.datastructures import MultiValueDict
-from django.utils.http import escape_leading_slashes
+from django.utils.http import escape_leading_slashes, url_has_allowed_host_and_scheme
 
 #: Fields of our own pages' forms: which approval, which challenge, the host's fields.
 APPROVAL_FIELD = "_approval"
@@ -33,6 +34,7 @@ Fields: TypeAlias = MultiValueDict[str, str]
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
+JSON = "application/json"
 _NONE: MultiValueDict[str, Any] = MultiValueDict()
 
 
@@ -64,6 +66,16 @@ def _is_ours(name: str, values: list[str]) -> bool:
 def full_path(request: HttpRequest) -> str:
     """Return the path and query, also where "//" would make it another host's."""
     return escape_leading_slashes(request.get_full_path())
+
+
+def page_path(request: HttpRequest) -> str:
+    """Return the path and query of this site's page that sent the request, or ""."""
+    url = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
+    hosts, secure = {request.get_host()}, request.is_secure()
+    if not url_has_allowed_host_and_scheme(url, hosts, require_https=secure):
+        return ""
+    parts = urlsplit(url)
+    return escape_leading_slashes(parts._replace(scheme="", netloc="").geturl())
 
 
 @dataclass(frozen=True)
@@ -114,34 +126,46 @@ class Body:
         """
         Return the values that ``names`` have in the URL, the query or the body.
 
-        Raise :exc:`~django.core.exceptions.BadRequest` for a name that is missing or
-        stands there twice: the view might read another value than the approved one.
+        Raise :exc:`~django.core.exceptions.BadRequest` as :func:`named` does.
         """
-        found: dict[str, list[Any]] = {name: [] for name in names}
-        for name, value in self._everything(kwargs):
-            if name in found:
-                found[name].append(value)
-        for name, values in found.items():
-            if len(values) != 1:
-                problem = "is missing" if not values else "is given more than once"
-                raise BadRequest(f"The parameter {name!r} {problem}.")
-        return {name: values[0] for name, values in found.items()}
+        return named(names, self._everything(kwargs))
 
     def _everything(self, kwargs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield from kwargs.items()
-        yield from _pairs(self.request.GET)
+        yield from pairs(self.request.GET)
         if self.form is not None:
             if self.request.content_type == URLENCODED and _is_json(self.request.body):
                 raise BadRequest("The body is a form and JSON at once.")
             for part in self.form:
-                yield from _pairs(part)
+                yield from pairs(part)
         elif self.request.body:
-            if self.request.content_type != "application/json":
+            if self.request.content_type != JSON:
                 raise BadRequest("The body is neither a form nor JSON.")
             yield from _json_members(self.request.body)
 
 
-def _pairs(values: MultiValueDict[str, Any]) -> Iterator[tuple[str, Any]]:
+def named(
+    names: Collection[str], everything: Iterable[tuple[str, Any]]
+) -> dict[str, Any]:
+    """
+    Return the value that each of ``names`` has among ``everything``.
+
+    Raise :exc:`~django.core.exceptions.BadRequest` for a name that is missing or stands
+    there twice: the view might read another value than the approved one.
+    """
+    found: dict[str, list[Any]] = {name: [] for name in names}
+    for name, value in everything:
+        if name in found:
+            found[name].append(value)
+    for name, values in found.items():
+        if len(values) != 1:
+            problem = "is missing" if not values else "is given more than once"
+            raise BadRequest(f"The parameter {name!r} {problem}.")
+    return {name: values[0] for name, values in found.items()}
+
+
+def pairs(values: MultiValueDict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Return each name with each of its values, as it is digested."""
     for name, items in values.lists():
         for item in items:
             yield (

@@ -5,11 +5,18 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.views import redirect_to_login
 from django.core import signing
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    JsonResponse,
+)
 from django.middleware.csrf import get_token
 from django.urls import reverse
 from django.utils.cache import patch_cache_control, patch_vary_headers
@@ -19,7 +26,7 @@ from django.views.decorators.debug import sensitive_variables
 from . import pages
 from .approvals import find, latest
 from .binding import keep_nonce, session_hash
-from .bodies import host_fields
+from .bodies import host_fields, page_path
 from .exceptions import Expired, Limited, Refused
 from .status import Status
 from .wanted import Wanted
@@ -38,6 +45,16 @@ _TITLES = {
     "busy": gettext_lazy("Too many approvals are under way."),
     "expired": gettext_lazy("This page is too old."),
 }
+
+
+class Clearance:
+    """What a preflight gets that would pass: a view must never run for one."""
+
+    def response(self) -> HttpResponse:
+        """Return the answer."""
+        response = HttpResponse(status=204, headers={"X-Approval": "pass"})
+        patch_cache_control(response, private=True, no_store=True)
+        return response
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +140,10 @@ class Challenge:
 
     def response(self, status: int = 401) -> HttpResponseBase:
         """Return the answer in the form that the client asks for."""
-        if pages.are_wanted(self.request):
-            response = self._page(status)
+        if pages.is_fragment_wanted(self.request):
+            response = self._fragment(status)
+        elif pages.are_wanted(self.request):
+            response = self._whole_page(status)
         else:
             response = self._problem(status)
         if status == 401:
@@ -137,15 +156,17 @@ class Challenge:
         return response
 
     @sensitive_variables()
-    def _page(self, status: int) -> HttpResponse:
-        stranger = not self.request.user.is_authenticated
-        if self.reason == "login" and stranger:
-            return redirect_to_login(self.path)
+    def _page(self, **values: Any) -> pages.Page:
         if not self.reason:
             keep_nonce(self.request.session)
         approval = None if self.reason else latest(self.wanted)
         accepted = approval is not None and approval.state == Status.ACCEPTED
-        page = pages.Page(
+        plain: dict[str, Any] = {
+            "fields": self.fields,
+            "trusted": self.trusted,
+            **values,
+        }
+        return pages.Page(
             request=self.request,
             token=self.sign(),
             title=self.title,
@@ -154,14 +175,36 @@ class Challenge:
             method=self.method,
             path=self.path,
             files=self.files,
-            fields=self.fields,
             reason=self.reason,
             retry_after=self.retry_after,
-            trusted=self.trusted,
             approval=approval,
             granted=accepted and find(self.wanted) is not None,
+            login_url=self._login(page_path(self.request)).url,
+            **plain,
         )
-        return page.response(status)
+
+    def _whole_page(self, status: int) -> HttpResponse:
+        stranger = not self.request.user.is_authenticated
+        if self.reason == "login" and stranger:
+            return self._login(self.path)
+        return self._page().response(status)
+
+    def _login(self, path: str) -> HttpResponseRedirect:
+        match = self.request.resolver_match
+        # Django's own mark, which its LoginRequiredMiddleware obeys too.
+        return redirect_to_login(path, getattr(match and match.func, "login_url", None))
+
+    def _fragment(self, status: int) -> HttpResponse:
+        back = page_path(self.request)
+        if self.reason or self.method != "GET" or self.wanted.max_age == 0 or not back:
+            return self._page(embedded=True).response(status)
+        # htmx would show the fragment nowhere. It may fetch again after the approval.
+        keep_nonce(self.request.session)
+        boosted = "HX-Boosted" in self.request.headers
+        target = dataclasses.replace(self, path=self.path if boosted else back)
+        query = urlencode({"challenge": target.sign()})
+        address = f"{reverse('django_magiclink:ask')}?{query}"
+        return HttpResponse(status=status, headers={"HX-Redirect": address})
 
     def _problem(self, status: int) -> JsonResponse:
         body: dict[str, Any] = {
@@ -182,6 +225,10 @@ class Challenge:
             body["csrf_token"] = get_token(self.request)
         if self.retry_after is not None:
             body["retry_after"] = self.retry_after
+        if pages.is_dialog_wanted(self.request):
+            # The script keeps the request, and only pages of this site have it.
+            page = self._page(embedded=True, fields={}, trusted=True)
+            body["card"] = page.card()
         return JsonResponse(
             body, status=status, content_type="application/problem+json"
         )

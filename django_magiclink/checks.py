@@ -26,6 +26,10 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def _is_list(value: object) -> bool:
+    return isinstance(value, (list, tuple))
+
+
 def _is_callable(value: object) -> bool:
     if isinstance(value, str):
         try:
@@ -54,6 +58,11 @@ RULES: dict[str, tuple[_Valid, str]] = {
     ),
     "TIMEOUT": (is_timeout, "15 to 300 seconds"),
     "MAX_AGE": (is_max_age, MAX_AGE),
+    "RULES": (_is_list, "a list of dicts, one a rule"),
+    "EXEMPT": (
+        lambda value: _is_list(value) and all(map(_is_text, value)),
+        "a list of names of views",
+    ),
     "CODE": (lambda value: value in ("show", None), '"show" or None'),
     "DISPATCHER": (_is_dispatcher, "the dotted path of a BaseDispatcher"),
     "MAX_WAITING": (
@@ -67,7 +76,7 @@ RULES: dict[str, tuple[_Valid, str]] = {
     ),
     "CLIENT_ADDRESS": (_is_callable, "a callable, its dotted path, or None"),
     "FIELD_KEYS": (
-        lambda value: isinstance(value, (list, tuple)) and all(map(_is_text, value)),
+        lambda value: _is_list(value) and all(map(_is_text, value)),
         "a list of keys made with 'manage.py magiclink_field_key'",
     ),
     "SITE_NAME": (lambda value: not isinstance(value, bytes), "a string"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -26,6 +26,10 @@ class AppSettings:
     #: Seconds for which one approval opens the views that ask for it; 0 for one
     #: request, ``"session"`` until logout.
     MAX_AGE: int | str = 300
+    #: What ``ApprovalMiddleware`` guards, the first rule that fits a view counts.
+    RULES: Sequence[Mapping[str, Any]] = ()
+    #: Names of views that no rule guards, ``*`` stands for any characters.
+    EXEMPT: Sequence[str] = ()
     #: ``"show"`` displays two digits on the page and the phone; ``None`` shows none.
     CODE: str | None = "show"
     #: Dotted path of the class that runs the blocking call in the background.

@@ -1,4 +1,4 @@
-"""Guards for view functions and methods."""
+"""Guards for view functions and methods, and a way past the rules."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponseBase
-from django.utils.cache import patch_cache_control
 
 from .requirements import Requirement
-from .stepup import get_challenge, was_guarded
+from .rules import EXEMPT_MARK
+from .stepup import get_challenge, keep_uncached
+
+#: Where a guarded view keeps what its guards want, the outermost first.
+REQUIREMENTS_MARK = "approval_requirements"
 
 
 def approval_required(view: Any = None, **options: Any) -> Any:
@@ -28,17 +31,29 @@ def approval_required(view: Any = None, **options: Any) -> Any:
     """
     requirement = Requirement.of(**options)
     if view is None:
-        return partial(_guard, requirement)
-    return _guard(requirement, view)
+        return partial(guard, requirement)
+    return guard(requirement, view)
 
 
-def _guard(requirement: Requirement, view: Callable[..., Any]) -> Callable[..., Any]:
+def approval_exempt(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep the rules of ``ApprovalMiddleware`` from ``view``; its own guards stay."""
+    _refuse_class(view)
+    setattr(view, EXEMPT_MARK, True)
+    return view
+
+
+def _refuse_class(view: object) -> None:
     if isclass(view) or not callable(view):
         raise ImproperlyConfigured(
-            "approval_required decorates a view function. On a class use "
-            "@method_decorator(approval_required, name='dispatch'), or, if its "
-            "methods are async, guard what as_view() returns."
+            "This decorates a view function. On a class use ApprovalRequiredMixin, or "
+            "@method_decorator(…, name='dispatch') if none of its methods is async."
         )
+
+
+def guard(requirement: Requirement, view: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``view`` behind ``requirement``; an async view stays async."""
+    _refuse_class(view)
+    marks = (requirement, *getattr(view, REQUIREMENTS_MARK, ()))
 
     def ask(request: HttpRequest, args: Any, kwargs: Any) -> HttpResponseBase | None:
         challenge = get_challenge(request, requirement, kwargs, args)
@@ -53,8 +68,9 @@ def _guard(requirement: Requirement, view: Callable[..., Any]) -> Callable[..., 
             refused = await sync_to_async(ask)(request, args, kwargs)
             if refused is not None:
                 return refused
-            return _uncached(request, await view(request, *args, **kwargs))
+            return keep_uncached(request, await view(request, *args, **kwargs))
 
+        setattr(async_wrapper, REQUIREMENTS_MARK, marks)
         return async_wrapper
 
     own = EveryAlias()
@@ -70,9 +86,10 @@ def _guard(requirement: Requirement, view: Callable[..., Any]) -> Callable[..., 
             marked = own.was_given(alias) or _is_marked(request, alias)
             if database["ATOMIC_REQUESTS"] and alias not in views and not marked:
                 run = transaction.atomic(using=alias)(run)
-        return _uncached(request, run(request, *args, **kwargs))
+        return keep_uncached(request, run(request, *args, **kwargs))
 
     wrapper._non_atomic_requests = own  # type: ignore[attr-defined]
+    setattr(wrapper, REQUIREMENTS_MARK, marks)
     return wrapper
 
 
@@ -97,11 +114,3 @@ def _is_marked(request: HttpRequest, alias: str) -> bool:
     match = request.resolver_match
     marks = getattr(match and match.func, "_non_atomic_requests", ())
     return marks.was_given(alias) if isinstance(marks, EveryAlias) else alias in marks
-
-
-def _uncached(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    # Only what an approval opened: the browser may keep the form of a guarded POST, and
-    # so what was typed in it.
-    if was_guarded(request):
-        patch_cache_control(response, private=True, no_store=True)
-    return response

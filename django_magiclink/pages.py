@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +24,9 @@ from .status import UNDECIDED, Status
 
 #: Seconds between two looks at the status.
 POLL_AFTER = 1
+
+#: With this header our script says that it has a dialog to show a card in.
+DIALOG_HEADER = "X-Approval-Dialog"
 
 _WORDS = {
     Status.PENDING: _("Your phone is being asked."),
@@ -54,12 +58,24 @@ _FAILURES = {
 
 def are_wanted(request: HttpRequest) -> bool:
     """Tell whether a person's browser navigates, rather than a program asks."""
+    if is_dialog_wanted(request):
+        return False
     destination = request.headers.get("Sec-Fetch-Dest")
     if destination:
         return destination in ("document", "iframe")
     # JSON first, so that "*/*" is taken for a program.
     kinds = ["application/json", "text/html"]
     return request.get_preferred_type(kinds) == "text/html"
+
+
+def is_fragment_wanted(request: HttpRequest) -> bool:
+    """Tell whether htmx asks, and our script is not there to ask for it."""
+    return "HX-Request" in request.headers and not is_dialog_wanted(request)
+
+
+def is_dialog_wanted(request: HttpRequest) -> bool:
+    """Tell whether our script asks, which shows a card in a dialog of its own."""
+    return DIALOG_HEADER in request.headers
 
 
 @sensitive_variables("context")
@@ -96,16 +112,27 @@ class Page:
     files: Collection[str]
     fields: Mapping[str, Sequence[str]] = field(repr=False)
     reason: str
+    login_url: str
     retry_after: int | None
     trusted: bool
     approval: Approval | None
     #: Whether that approval lets the request pass, if it is only repeated.
     granted: bool
+    #: Whether it stands in somebody else's page, which keeps the request.
+    embedded: bool = False
 
     def response(self, status: int) -> HttpResponse:
         """Return it as an answer to the request."""
-        template = "django_magiclink/challenge.html"
+        name = "fragment" if self.embedded else "challenge"
+        template = f"django_magiclink/{name}.html"
         return show(self.request, template, status, **self._context())
+
+    @sensitive_variables("context")
+    def card(self) -> str:
+        """Return it as HTML for a dialog in the page that sent the request."""
+        context = self._context() | {"site_name": app_settings.SITE_NAME}
+        template = "django_magiclink/fragment.html"
+        return render_to_string(template, context, self.request)
 
     @property
     def state(self) -> str:
@@ -128,15 +155,15 @@ class Page:
         """
         Whether the script may ask at once, without a tap on the button.
 
-        Only for a navigation by the user, on this site, and only if nothing was
-        declined or used up lately: neither a link elsewhere nor a reload may make a
-        phone ring.
+        Only for what the user did, on this site, and only if nothing was declined or
+        used up lately: neither a link elsewhere nor a reload may make a phone ring. Of
+        a request that is no navigation only the script knows whether the user did it.
         """
         headers = self.request.headers
         return (
             self.state == "ask"
             and headers.get("Sec-Fetch-Site") == "same-origin"
-            and headers.get("Sec-Fetch-User") == "?1"
+            and (self.embedded or headers.get("Sec-Fetch-User") == "?1")
             and "Sec-Purpose" not in headers
             and (self.approval is None or self.approval.state == Status.ACCEPTED)
         )

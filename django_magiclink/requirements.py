@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from http import HTTPMethod
 from inspect import iscoroutinefunction
 from typing import Any
@@ -20,6 +21,9 @@ SCOPE = re.compile(r"[a-z0-9][a-z0-9._:-]{0,63}")
 
 #: What a max_age may be.
 MAX_AGE = 'seconds, 0 for one request, or "session"'
+
+#: What the attributes of a class that name these options begin with.
+PREFIX = "approval_"
 
 #: Stands for "as ``MAGICLINK_CODE`` says", since ``None`` means no code.
 SITE_CODE = "site"
@@ -63,6 +67,25 @@ class Requirement:
                 f"it has {', '.join(sorted(known))}."
             )
         return cls(**options)
+
+    @classmethod
+    def of_attributes(cls, owner: type, own: Mapping[str, Any]) -> Requirement:
+        """
+        Return the requirement that ``approval_…`` attributes make.
+
+        ``own`` are those of one instance, which win over those of its class. They are
+        not read from the instance, which would bind a function to itself.
+        """
+        names = {f"{PREFIX}{field.name}" for field in fields(cls)}
+        for name in {*dir(owner), *own} - names:
+            close = get_close_matches(name, names, 1, 0.85)
+            if close and name.startswith(PREFIX):
+                raise ImproperlyConfigured(
+                    f"{owner.__name__} has no use for {name}. Is {close[0]} meant?"
+                )
+        found = {name: getattr(owner, name) for name in names if hasattr(owner, name)}
+        found |= {name: own[name] for name in names & own.keys()}
+        return cls(**{name.removeprefix(PREFIX): found[name] for name in found})
 
     def __post_init__(self) -> None:
         for name in ("params", "when", "endpoint", "text"):

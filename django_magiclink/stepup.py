@@ -11,6 +11,7 @@ from django.contrib.auth import SESSION_KEY
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.cache import patch_cache_control
 
 from . import approvals
 from .bodies import (
@@ -20,13 +21,15 @@ from .bodies import (
     is_form,
     own_field,
 )
-from .challenges import Challenge
+from .challenges import Challenge, Clearance
 from .exceptions import Expired, Refused
 from .models import PhoneNumber
 from .phones import mask
 from .requirements import Requirement
 from .wanted import Wanted
 
+#: A request that only asks whether the same one without this header would pass.
+PREFLIGHT_HEADER = "X-Approval-Preflight"
 #: Where a request keeps the bindings of the single uses it has consumed.
 _USED = "_django_magiclink_used"
 
@@ -36,24 +39,36 @@ def get_challenge(
     requirement: Requirement,
     params: Mapping[str, Any],
     args: Sequence[Any] = (),
-) -> Challenge | None:
+) -> Challenge | Clearance | None:
     """
     Return :obj:`None` if the user has approved what ``requirement`` asks for.
 
     ``params`` and ``args`` are the arguments of the view. A single use is then already
     consumed. Without an approval that fits, return the :class:`.Challenge` to answer
     the request with. Nothing is sent to a phone yet: that takes a POST, so that a link
-    on another site cannot make it ring.
+    on another site cannot make it ring. A preflight that would pass consumes nothing
+    and gets a :class:`.Clearance`, as the view must not run for it.
     """
+    cleared = Clearance() if PREFLIGHT_HEADER in request.headers else None
     if not _applies(request, requirement, params, args):
-        return None
+        return cleared
     if reason := _not_a_user(request):
         return _challenge(request, Wanted.by_nobody(requirement), reason=reason)
     wanted = Wanted.by(request, requirement, params, args)
     incomplete = _without_files(request)
-    if incomplete is not None or _passes(request, wanted):
+    if incomplete is not None:
         return incomplete
-    return _answerable(request, wanted)
+    return cleared if _passes(request, wanted) else _answerable(request, wanted)
+
+
+def get_refusal(
+    request: HttpRequest, requirement: Requirement
+) -> HttpResponseBase | None:
+    """Return the response that keeps ``request`` from its view, if it must be."""
+    match = request.resolver_match
+    args, kwargs = (match.args, match.kwargs) if match else ((), {})
+    challenge = get_challenge(request, requirement, kwargs, args)
+    return None if challenge is None else challenge.response()
 
 
 def require_approval(request: HttpRequest, **options: Any) -> HttpResponseBase | None:
@@ -64,10 +79,7 @@ def require_approval(request: HttpRequest, **options: Any) -> HttpResponseBase |
     :func:`~django_magiclink.decorators.approval_required`, with ``params`` as what the
     approval is bound to.
     """
-    match = request.resolver_match
-    args, kwargs = (match.args, match.kwargs) if match else ((), {})
-    challenge = get_challenge(request, Requirement.of(**options), kwargs, args)
-    return None if challenge is None else challenge.response()
+    return get_refusal(request, Requirement.of(**options))
 
 
 #: :func:`require_approval` for async views.
@@ -77,6 +89,18 @@ arequire_approval = sync_to_async(require_approval)
 def was_guarded(request: HttpRequest) -> bool:
     """Tell whether a guard has looked at ``request``, and did not leave it alone."""
     return _USED in request.__dict__
+
+
+def keep_uncached(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """
+    Keep caches from ``response`` if a guard let its request through.
+
+    Only then: the browser may keep the form of a guarded POST, and so what was typed in
+    it.
+    """
+    if was_guarded(request):
+        patch_cache_control(response, private=True, no_store=True)
+    return response
 
 
 def _mark(request: HttpRequest) -> None:
@@ -112,7 +136,7 @@ def _passes(request: HttpRequest, wanted: Wanted) -> bool:
     approval_id = request.headers.get("X-Approval") or own_field(
         request, APPROVAL_FIELD
     )
-    if wanted.max_age != 0:
+    if wanted.max_age != 0 or PREFLIGHT_HEADER in request.headers:
         return approvals.find(wanted, approval_id) is not None
     used: set[str] = request.__dict__[_USED]
     if wanted.binding in used:

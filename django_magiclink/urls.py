@@ -7,6 +7,7 @@ from . import views
 app_name = "django_magiclink"
 
 urlpatterns = [
+    path("ask/", views.ask, name="ask"),
     path("start/", views.start, name="start"),
     path("<uuid:pk>/", views.status, name="status"),
     path("<uuid:pk>/cancel/", views.cancel, name="cancel"),

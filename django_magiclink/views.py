@@ -90,10 +90,20 @@ def _own_view(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespon
 
 
 @_own_view
+@require_safe
+def ask(request: HttpRequest) -> HttpResponseBase:
+    """Show the page of a challenge that htmx could not show where it asked."""
+    challenge = _challenge(request, request.GET.get("challenge", ""))
+    if challenge is None or challenge.method != "GET":
+        return _too_old(request)
+    return replace(challenge, reason="").response(200)
+
+
+@_own_view
 @require_POST
 @csrf_protect
 def start(request: HttpRequest) -> HttpResponseBase:
-    challenge = _challenge(request)
+    challenge = _posted_challenge(request)
     if challenge is None:
         return _too_old(request)
     if pages.are_wanted(request):
@@ -138,21 +148,26 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
         approval.refresh_from_db()
     if not pages.are_wanted(request):
         return _state(approval)
-    challenge = _challenge(request)
+    challenge = _posted_challenge(request)
     return _too_old(request) if challenge is None else _show(challenge)
 
 
 @sensitive_variables()
-def _challenge(request: HttpRequest) -> Challenge | None:
+def _posted_challenge(request: HttpRequest) -> Challenge | None:
     token = request.POST.get("challenge", "")
     if request.content_type == "application/json":
         try:
             token = json.loads(request.body)["challenge"]
         except (ValueError, KeyError, TypeError, RecursionError):
             token = ""
+    return _challenge(request, str(token))
+
+
+@sensitive_variables()
+def _challenge(request: HttpRequest, token: str) -> Challenge | None:
     carried = host_fields(QueryDict(request.POST.get(FIELDS_FIELD, "")))
     try:
-        return Challenge.load(request, str(token), carried)
+        return Challenge.load(request, token, carried)
     except Expired:
         return None
 

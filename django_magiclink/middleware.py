@@ -1,0 +1,49 @@
+"""Guards for the views that ``MAGICLINK_RULES`` name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import ResolverMatch
+from django.utils.deprecation import MiddlewareMixin
+
+from .rules import Rule, find_rule, get_rules
+from .stepup import get_refusal, keep_uncached
+
+
+class ApprovalMiddleware(MiddlewareMixin):
+    """
+    Let only a user who has approved the request reach a view that a rule is for.
+
+    It stands after ``AuthenticationMiddleware``. Beside that it keeps caches from every
+    response that a guard let through, whichever guard it was.
+    """
+
+    def __init__(self, get_response: Callable[..., Any]) -> None:
+        super().__init__(get_response)
+        self._rules = get_rules()
+        # As many as the site has views.
+        self._found: dict[tuple[str, Any], Rule | None] = {}
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> HttpResponseBase | None:
+        """Answer instead of the view, unless no rule is for it or it was approved."""
+        match = cast(ResolverMatch, request.resolver_match)
+        key = match.view_name, view
+        if key not in self._found:
+            self._found[key] = find_rule(self._rules, match)
+        rule = self._found[key]
+        return None if rule is None else get_refusal(request, rule.requirement)
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """Keep caches from what an approval opened."""
+        return keep_uncached(request, response)

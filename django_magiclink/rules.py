@@ -1,0 +1,140 @@
+"""``MAGICLINK_RULES``: which views the middleware guards, and which it leaves alone."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.admin import AdminSite
+from django.contrib.auth.views import LoginView, LogoutView, logout_then_login
+from django.contrib.staticfiles.views import serve
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.shortcuts import resolve_url
+from django.urls import (
+    NoReverseMatch,
+    Resolver404,
+    ResolverMatch,
+    get_script_prefix,
+    resolve,
+)
+from django.views.i18n import JavaScriptCatalog, set_language
+
+from .conf import app_settings
+from .requirements import Requirement
+
+#: The attribute of a view that :func:`.approval_exempt` sets.
+EXEMPT_MARK = "approval_exempt"
+
+#: Nobody could log in or out, or read our own pages, with an approval before these.
+_OPEN_CLASSES = (LoginView, LogoutView, JavaScriptCatalog)
+_OPEN_FUNCTIONS = (logout_then_login, serve, set_language)
+_OPEN_ADMIN_VIEWS = {"login", "logout", "i18n_javascript"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """
+    One of ``MAGICLINK_RULES``: the views it is for, and what it wants of them.
+
+    Views are named as they are resolved, ``namespace:name``, with ``*`` for any
+    characters; one without a name has its dotted path. A rule decides on the view that
+    runs, never on a path, which can be written in many ways.
+    """
+
+    requirement: Requirement
+    view: str = ""
+    namespace: str = ""
+    all: bool = False
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Rule:
+        """
+        Return the rule that ``options`` make.
+
+        Raise :exc:`~django.core.exceptions.ImproperlyConfigured` for wrong ones.
+        """
+        if not isinstance(options, Mapping):
+            raise ImproperlyConfigured("A rule is a dict.")
+        names = {field.name for field in fields(cls)} - {"requirement"}
+        own = {name: options[name] for name in names & options.keys()}
+        kinds = {"view": str, "namespace": str, "all": bool}
+        if len(own) != 1 or not all(
+            value and isinstance(value, kinds[name]) for name, value in own.items()
+        ):
+            raise ImproperlyConfigured(
+                'A rule has one of "view": "name*", "namespace": "name" and '
+                '"all": True, beside the keywords of approval_required.'
+            )
+        wanted = {name: options[name] for name in options.keys() - names}
+        if "all" in own:
+            wanted["when"] = _by_users(wanted.get("when"))
+        return cls(requirement=Requirement.of(**wanted), **own)
+
+    def fits(self, match: ResolverMatch) -> bool:
+        """Tell whether the view that ``match`` leads to is one of this rule's."""
+        if self.view:
+            return fnmatchcase(match.view_name, self.view)
+        if self.namespace:
+            within = f"{':'.join(match.namespaces)}:"
+            return within.startswith(f"{self.namespace}:")
+        return self.all
+
+
+def get_rules() -> tuple[Rule, ...]:
+    """Return the rules of the settings, in their order."""
+    return tuple(map(Rule.of, app_settings.RULES))
+
+
+def find_rule(rules: Iterable[Rule], match: ResolverMatch) -> Rule | None:
+    """Return the rule for the view that ``match`` leads to: the first that fits."""
+    if is_exempt(match):
+        return None
+    return next((rule for rule in rules if rule.fits(match)), None)
+
+
+def is_exempt(match: ResolverMatch) -> bool:
+    """Tell whether no rule is for the view that ``match`` leads to."""
+    return (
+        getattr(match.func, EXEMPT_MARK, False)
+        or "django_magiclink" in match.app_names
+        or any(fnmatchcase(match.view_name, name) for name in app_settings.EXEMPT)
+        or _is_open(match.func)
+        or match.func == _login_view()
+    )
+
+
+def _by_users(when: Callable[..., bool] | None) -> Callable[..., bool]:
+    def is_asked(request: HttpRequest, *args: Any, **kwargs: Any) -> bool:
+        # With the whole site behind the rule, so are its pages for strangers.
+        if not request.user.is_authenticated:
+            return False
+        return when is None or bool(when(request, *args, **kwargs))
+
+    return is_asked
+
+
+def _is_open(view: Callable[..., Any]) -> bool:
+    cls = getattr(view, "view_class", None)
+    if cls is not None:
+        return issubclass(cls, _OPEN_CLASSES)
+    function = inspect.unwrap(view)
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, AdminSite):
+        return function.__name__ in _OPEN_ADMIN_VIEWS
+    return any(function is known for known in _OPEN_FUNCTIONS)
+
+
+def _login_view() -> Callable[..., Any] | None:
+    with suppress(NoReverseMatch, Resolver404):
+        url = urlsplit(resolve_url(settings.LOGIN_URL))
+        if not url.netloc:
+            path = url.path.removeprefix(get_script_prefix().rstrip("/"))
+            return resolve(path).func
+    return None
