@@ -1,0 +1,434 @@
+/*
+ * magiclink.js is made of this: python -m docs.make_script
+ *
+ * Approvals in the browser, which keeps the request and repeats it. The card asks the
+ * phone, waits and tells the outcome: in our own page, whose forms work without this, or
+ * in a dialog for what fetch(), <form data-magiclink> and htmx send. See magiclink.d.ts.
+ */
+
+const { submit, checkValidity, requestSubmit, getAttribute } = HTMLFormElement.prototype;
+// A form's field named "submit" hides its own submit(), so only the prototype's is used.
+
+/* Run a card. "go" repeats the request; "mayStart" says that the user sent it. */
+function run(card, go, mayStart) {
+  const isPage = card.localName === "main";
+  const words = card.dataset;
+  const find = (selector) => card.querySelector(selector);
+  const startForm = find("[data-start]");
+  const cancelForm = find("[data-cancel]");
+  const repeatForm = find("[data-repeat]");
+  let statusUrl = words.statusUrl;
+  let cancelUrl = cancelForm?.getAttribute("action");
+  let timer;
+  let turn = 0; // of two looks under way only the later one counts
+  let endsAt = 0;
+  let asking = false;
+  let leaving = false;
+  let mayRepeat = true; // by itself, once for each approval
+
+  if (!startForm) return () => {};
+  card.classList.add("magiclink-js");
+  card.addEventListener("submit", onSubmit);
+  find("[data-check]").hidden = false;
+  find("[data-check]").addEventListener("click", onCheck);
+  document.addEventListener("visibilitychange", wake);
+  addEventListener("online", wake);
+  addEventListener("pageshow", onPageShow);
+  const clock = setInterval(tick, 500);
+  if (words.state === "waiting") look();
+  else if (words.state === "accepted" && !isPage) repeat();
+  else if (words.autostart === "yes" && mayStart) whenSeen(start);
+  return cancel;
+
+  function onSubmit(event) {
+    if (event.target === startForm) start();
+    else if (event.target === cancelForm) cancel();
+    else if (words.state === "waiting") look();
+    else if (!leaving) return leave(); // "Continue": the browser sends it
+    event.preventDefault();
+  }
+
+  function onCheck(event) {
+    if (words.state !== "waiting") return; // a link to follow
+    event.preventDefault();
+    look();
+  }
+
+  function wake() {
+    if (!document.hidden && words.state === "waiting") look();
+  }
+
+  /* Back on a page that had gone on already: look, but repeat nothing unasked. */
+  function onPageShow(event) {
+    if (!event.persisted) return;
+    leaving = card.classList.toggle("magiclink-leaving", false);
+    if (words.state === "waiting" || words.state === "accepted") look();
+  }
+
+  async function start() {
+    if (asking || leaving) return;
+    asking = card.classList.toggle("magiclink-asking", true);
+    const [response, body] = await post(startForm.getAttribute("action"), startForm);
+    asking = card.classList.toggle("magiclink-asking", false);
+    if (response?.ok && body?.status_url) started(body);
+    else refused(response?.status, body);
+  }
+
+  function started(body) {
+    statusUrl = body.status_url;
+    cancelUrl = body.cancel_url;
+    mayRepeat = true;
+    words.outcome = body.status;
+    fill("code", body.code);
+    show("waiting");
+    count(body.expires_in);
+    look();
+  }
+
+  function refused(status, body) {
+    // Too old: the guarded request brings a new card. A 403 that is not JSON is the CSRF
+    // check's, which would refuse a form as well.
+    const stale = status === 403 && !body;
+    if (body?.reason === "expired" || (stale && !repeatForm)) return repeat("stale");
+    const later = body?.reason === "limited" || body?.reason === "busy";
+    const wait = body?.retry_after;
+    const retry = new Date(Date.now() + 1000 * wait);
+    fill("retry", wait && retry.toLocaleTimeString(document.documentElement.lang));
+    words.outcome = "failed";
+    show(later ? "later" : "ended", body?.title ?? (stale ? words.stale : words.unanswered));
+  }
+
+  async function look() {
+    const mine = nextTurn();
+    const [response, body] = await ask(statusUrl);
+    if (mine !== turn || !card.isConnected) return;
+    if (body && (response.ok || response.status === 404)) return told(body);
+    show(words.state, words.offline);
+    lookAfter(4);
+  }
+
+  async function cancel() {
+    if (words.state !== "waiting") return;
+    mayRepeat = false; // what is accepted in spite of this waits for "Continue"
+    const mine = nextTurn();
+    const [response, body] = await post(cancelUrl, cancelForm);
+    if (mine !== turn) return;
+    if (response?.ok && body) told(body);
+    else look();
+  }
+
+  function told(body) {
+    words.outcome = body.status ?? "failed";
+    if (body.final === false) {
+      show("waiting", body.message);
+      count(body.expires_in);
+      lookAfter(body.poll_after);
+    } else if (body.status === "accepted") {
+      show("accepted", body.message);
+      // Files cannot travel: they are chosen again, now or while waiting.
+      if (mayRepeat && (!repeatForm || checkValidity.call(repeatForm))) repeat();
+    } else {
+      show("ended", body.message ?? body.title ?? words.unanswered);
+    }
+  }
+
+  function repeat(why = "approved") {
+    if (leaving) return;
+    leave();
+    if (repeatForm) submit.call(repeatForm);
+    else go(why);
+  }
+
+  function leave() {
+    leaving = card.classList.toggle("magiclink-leaving", true);
+    mayRepeat = false;
+  }
+
+  function nextTurn() {
+    clearTimeout(timer);
+    return (turn += 1);
+  }
+
+  function lookAfter(seconds) {
+    timer = setTimeout(look, 1000 * (seconds || 2));
+  }
+
+  function show(state, message = "") {
+    const focused = document.activeElement;
+    words.state = state;
+    const shown = find("[data-message]");
+    // Only what is new: a screen reader says it each time it is set.
+    if (shown.textContent !== message) {
+      shown.textContent = message;
+      const title = [message, words.site].filter(Boolean).join(" · ");
+      if (message && isPage) document.title = title;
+    }
+    // Focus moves only when what had it has vanished.
+    if (card.contains(focused) && !focused.getClientRects().length) find("h1").focus();
+  }
+
+  function fill(name, text) {
+    const part = find(`[data-${name}]`);
+    part.textContent = text;
+    part.parentNode.hidden = !text;
+  }
+
+  function count(seconds) {
+    const end = Date.now() + 1000 * seconds;
+    // The server's clock, but not its rounding to whole seconds.
+    if (Math.abs(end - endsAt) > 1500) endsAt = end;
+    tick();
+  }
+
+  function tick() {
+    const left = Math.max(0, Math.round((endsAt - Date.now()) / 1000));
+    if (words.state === "waiting") fill("countdown", left);
+    if (!card.isConnected) clearInterval(clock);
+  }
+}
+
+/* The card in a page of our own, at the guarded address. */
+function runPage(card) {
+  // For the pages after this one: see stepsBack().
+  if (card.querySelector("[data-repeat]")) {
+    window.navigation?.updateCurrentEntry({ state: { magiclink: true } });
+  }
+  card.querySelector("[data-back]")?.addEventListener("click", (event) => {
+    if (history.length < 2) return;
+    event.preventDefault();
+    history.go(-stepsBack());
+  });
+  run(card, () => turnPage(card.dataset.path), true);
+}
+
+function turnPage(path) {
+  const url = new URL(path, location.href);
+  const here = url.pathname + url.search === location.pathname + location.search;
+  if (here) location.reload();
+  else location.replace(url.href + location.hash);
+}
+
+/* How many entries of the history are pages like this one: the form is before them. */
+function stepsBack() {
+  const entries = window.navigation?.entries() ?? [];
+  let index = window.navigation?.currentEntry?.index;
+  let steps = 1;
+  while (entries[--index]?.getState()?.magiclink) steps += 1;
+  return steps;
+}
+
+/* A page that is only prepared, or opened behind another, must not ring a phone. */
+function whenSeen(action) {
+  const hidden = document.hidden && "visibilitychange";
+  const change = document.prerendering ? "prerenderingchange" : hidden;
+  if (!change) return action();
+  document.addEventListener(change, () => whenSeen(action), { once: true });
+}
+
+/* The response and its JSON, or neither where the site did not answer. */
+async function ask(url, options) {
+  const headers = { Accept: "application/json" };
+  const signal = AbortSignal.timeout?.(20000);
+  try {
+    const response = await fetch(url, { cache: "no-store", headers, signal, ...options });
+    return [response, await response.json().catch(() => null)];
+  } catch {
+    return [];
+  }
+}
+
+function post(url, form) {
+  const body = new URLSearchParams(new FormData(form));
+  body.delete("_approval_fields"); // the page keeps them
+  return ask(url, { method: "POST", body });
+}
+
+/* One question at a time: the next may be answered by the same approval. */
+let questions = Promise.resolve();
+
+function askInDialog(problem, mayStart) {
+  const answer = questions.then(() => openDialog(problem.card, mayStart));
+  questions = answer.catch(() => {});
+  return answer;
+}
+
+/* Resolves to "approved", "stale" if the request needs a new challenge, or "". */
+async function openDialog(html, mayStart) {
+  const dialog = document.createElement("dialog");
+  dialog.className = "magiclink magiclink-dialog";
+  dialog.innerHTML = html;
+  document.body.append(dialog);
+  const style = dialog.querySelector("link");
+  await new Promise((ready) => {
+    if (!style || style.sheet) return ready();
+    style.onload = style.onerror = ready;
+  });
+  const answer = await new Promise((resolve) => {
+    dialog.ariaLabel = dialog.querySelector("h1").textContent;
+    dialog.showModal();
+    const cancel = run(dialog.querySelector("[data-magiclink-card]"), resolve, mayStart);
+    dialog.addEventListener("cancel", () => {
+      cancel();
+      resolve("");
+    });
+    for (const button of dialog.querySelectorAll("[data-close]")) {
+      button.hidden = false;
+      button.addEventListener("click", () => resolve(""));
+    }
+  });
+  dialog.close();
+  dialog.remove();
+  return answer;
+}
+
+const isOurs = (url) => new URL(url, document.baseURI).origin === location.origin;
+const hasUser = () => navigator.userActivation?.isActive ?? true;
+
+function parse(status, type, text) {
+  if (status !== 401 || !type?.startsWith("application/problem+json")) return null;
+  const problem = JSON.parse(text);
+  return problem.card ? problem : null;
+}
+
+async function problemOf(response) {
+  const type = response.headers.get("Content-Type");
+  return response.status === 401 ? parse(401, type, await response.clone().text()) : null;
+}
+
+/* fetch() that asks for the approval that is missing, and then sends the same again. */
+async function fetchApproved(input, init = {}, onQuestion = () => {}) {
+  if (!isOurs(input.url ?? input)) return fetch(input, init);
+  const mayStart = hasUser();
+  const headers = new Headers(init.headers ?? input.headers);
+  headers.set("X-Approval-Dialog", "1");
+  let send = () => fetch(input.clone?.() ?? input, { ...init, headers });
+  for (let round = 0; ; round += 1) {
+    const response = await send();
+    const problem = await problemOf(response);
+    // Guards may stand behind each other, but not many.
+    if (!problem || round === 3) return response;
+    // What was sent has been carried out by then, and led to a page with a guard.
+    if (response.redirected) send = () => fetch(response.url, { headers });
+    onQuestion();
+    if (!(await askInDialog(problem, mayStart))) return response;
+  }
+}
+
+const cleared = new WeakSet();
+
+/* <form data-magiclink>: asks before the browser submits, so that files survive. */
+async function onFormSubmit(event) {
+  const { target: form, submitter } = event;
+  const option = (name) =>
+    submitter?.getAttribute(`form${name}`) ?? getAttribute.call(form, name);
+  const url = new URL(option("action") || location.href, document.baseURI);
+  const method = (option("method") ?? "get").toLowerCase();
+  if (getAttribute.call(form, "data-magiclink") === null || !isOurs(url)) return;
+  if (event.defaultPrevented || method === "dialog" || cleared.delete(form)) return;
+  event.preventDefault();
+  if (form.ariaBusy === "true") return;
+  form.ariaBusy = "true";
+  try {
+    const data = new FormData(form, submitter);
+    if (await clear(url, method, data, option("enctype"))) {
+      cleared.add(form);
+      requestSubmit.call(form, submitter);
+    }
+  } catch (error) {
+    // It may have been carried out, so nothing is sent again.
+    alert(error.message);
+  }
+  form.ariaBusy = "false";
+}
+
+/* Tell whether a guard says that the form may be submitted. */
+async function clear(url, method, data, enctype) {
+  const mayStart = hasUser();
+  const fields = new URLSearchParams();
+  for (const [name, value] of data) fields.append(name, value.name ?? value);
+  const headers = { "X-Approval-Preflight": "1", "X-Approval-Dialog": "1" };
+  const init = { method, headers };
+  if (method === "get") url.search = fields;
+  else init.body = enctype === "multipart/form-data" ? data : fields;
+  for (;;) {
+    const response = await fetch(url, init);
+    const problem = !response.redirected && (await problemOf(response));
+    const passes = response.headers.get("X-Approval") === "pass";
+    if (!problem) return (passes && !response.redirected) || present(response);
+    const answer = await askInDialog(problem, mayStart);
+    if (answer !== "stale") return answer;
+  }
+}
+
+/* No guard was there, so the view has run: show what it has answered. */
+async function present(response) {
+  const type = response.headers.get("Content-Type") ?? "";
+  if (response.redirected) {
+    location.assign(response.url);
+  } else if (type.startsWith("text/html")) {
+    const html = await response.text();
+    history.pushState(null, "", response.url);
+    document.open();
+    document.write(html);
+    document.close();
+    boot();
+    addEventListener("popstate", () => location.reload());
+  } else if (response.status !== 204) {
+    location.assign(URL.createObjectURL(await response.blob()));
+  }
+}
+
+/* htmx 2 sends by XMLHttpRequest: the very same one is opened and sent again. */
+const bodies = new WeakMap();
+
+function keepBody({ detail: { xhr } }) {
+  xhr.send = (body) => {
+    bodies.set(xhr, body);
+    XMLHttpRequest.prototype.send.call(xhr, body);
+  };
+}
+
+async function onLoad(event) {
+  const { xhr, requestConfig: config, pathInfo } = event.detail;
+  const problem = parse(xhr.status, xhr.getResponseHeader("Content-Type"), xhr.response);
+  if (!problem) return;
+  event.preventDefault();
+  const url = new URL(pathInfo.finalRequestPath, document.baseURI);
+  url.hash = "";
+  const redirected = xhr.responseURL !== url.href;
+  if (!(await askInDialog(problem, hasUser()))) return;
+  xhr.open(redirected ? "GET" : config.verb.toUpperCase(), xhr.responseURL);
+  for (const name in config.headers) {
+    const value = config.headers[name];
+    if (value !== null) xhr.setRequestHeader(name, value);
+  }
+  xhr.send(redirected ? null : bodies.get(xhr));
+}
+
+/* htmx 4 takes the fetch it is given. */
+function giveFetch({ detail: { ctx } }) {
+  ctx.fetch = async (url, init) => {
+    const response = await fetchApproved(url, init, () => clearTimeout(ctx.requestTimeout));
+    if (await problemOf(response)) ctx.swap = "none";
+    return response;
+  };
+}
+
+function boot() {
+  document.addEventListener("submit", onFormSubmit);
+  document.addEventListener("htmx:configRequest", ({ detail: { headers, path } }) => {
+    if (isOurs(path)) headers["X-Approval-Dialog"] = "1";
+  });
+  document.addEventListener("htmx:beforeSend", keepBody);
+  document.addEventListener("htmx:beforeOnLoad", onLoad);
+  document.addEventListener("htmx:before:request", giveFetch);
+  const card = document.querySelector("main[data-magiclink-card]");
+  if (card) runPage(card);
+}
+
+export { fetchApproved as fetch };
+// A second address of this file, such as one with a hash, is another module.
+if (!window.magiclink?.fetch) {
+  window.magiclink = { fetch: fetchApproved };
+  boot();
+}
