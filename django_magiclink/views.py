@@ -176,6 +176,10 @@ def _start_page(challenge: Challenge) -> HttpResponseBase:
     if challenge.reason:
         # Too old: the page comes again with a fresh one, and asks nobody yet.
         return _show(replace(challenge, reason=""))
+    newest = approvals.latest(challenge.wanted)
+    if newest and str(newest.pk) != challenge.request.POST.get("after"):
+        # Sent again by a reload or by Back: what came of the first time is shown.
+        return _show(challenge)
     try:
         start_approval(challenge.request, challenge.wanted)
     except Refused as refusal:

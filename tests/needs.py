@@ -30,6 +30,11 @@ def postgres():
     return None
 
 
+def npx():
+    """The path of npx, which runs packages of the npm registry."""
+    return shutil.which("npx")
+
+
 def newer_python():
     """A Python that Django 6 runs on: this one, or another on PATH."""
     if sys.version_info >= (3, 12):
@@ -46,6 +51,7 @@ def newer_python():
 NEEDS = {
     "chromium": (chromium, "install Chromium, such as Debian's package chromium"),
     "postgres": (postgres, "install PostgreSQL's server, such as package postgresql"),
+    "npx": (npx, "install npm, such as Debian's package npm"),
     "newer_python": (newer_python, "put Python 3.12 or 3.13 on PATH as python3.13"),
 }
 

@@ -494,6 +494,27 @@ def test_after_a_decline_the_same_values_can_be_asked_again(
     assert runs() == ["transfer"]
 
 
+@pytest.mark.parametrize("answer", ["reject", "accept"])
+def test_a_start_that_a_reload_sends_again_rings_no_phone(
+    browser, endpoint, sandbox, answer
+):
+    sandbox.script(answer)
+    page = browser.post("/transfer/", TEN, headers=HTML)
+    submit(browser, page, "data-start")
+    browser.finish_row()
+    if answer == "accept":
+        browser.post("/transfer/", TEN)
+
+    again = submit(browser, page, "data-start")
+
+    assert len(sandbox.calls) == 1
+    words = {"reject": "You declined", "accept": "This was carried out at"}
+    assert words[answer] in again.text
+    submit(browser, again, "data-start")
+    browser.finish_row()
+    assert len(sandbox.calls) == 2
+
+
 def test_a_secret_that_was_typed_is_carried_and_not_shown(browser, endpoint):
     page = browser.post("/once/", {"password": "hunter2", "name": "Bo"}, headers=HTML)
 

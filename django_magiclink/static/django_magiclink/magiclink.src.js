@@ -363,6 +363,7 @@ async function clear(url, method, data, enctype) {
 /* No guard was there, so the view has run: show what it has answered. */
 async function present(response) {
   const type = response.headers.get("Content-Type") ?? "";
+  if (response.status === 204) return;
   if (response.redirected) {
     location.assign(response.url);
   } else if (type.startsWith("text/html")) {
@@ -373,7 +374,7 @@ async function present(response) {
     document.close();
     boot();
     addEventListener("popstate", () => location.reload());
-  } else if (response.status !== 204) {
+  } else {
     location.assign(URL.createObjectURL(await response.blob()));
   }
 }

@@ -1,0 +1,60 @@
+"""Pages of a host that use magiclink.js, and guarded views that they send to."""
+
+from django.http import HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import get_token
+from django.shortcuts import render
+
+from django_magiclink.decorators import approval_required
+
+from ..views import ran
+
+
+def strict(get_response):
+    """Allow scripts and styles of this site only, none of them inline."""
+
+    def middleware(request):
+        response = get_response(request)
+        response["Content-Security-Policy"] = "default-src 'self'"
+        return response
+
+    return middleware
+
+
+def page(request, name):
+    get_token(request)
+    return render(request, f"tests/{name}.html", {"query": request.GET})
+
+
+@approval_required(scope="pay", max_age=0, methods=["POST", "PUT"], text="Pay now")
+def pay(request):
+    return ran(request, "pay")
+
+
+@approval_required(scope="look", max_age=60, text="Look at it")
+def look(request):
+    return ran(request, "look")
+
+
+def plain(request):
+    return ran(request, "plain")
+
+
+def plain_then_look(request):
+    ran(request, "plain_then_look")
+    return HttpResponseRedirect("/look/")
+
+
+@approval_required(scope="other", max_age=60, text="Open it")
+def pay_then_look(request):
+    ran(request, "pay_then_look")
+    return HttpResponseRedirect("/look/")
+
+
+def plain_page(request):
+    ran(request, "plain_page")
+    return render(request, "tests/form.html", {"query": {"action": "/pay/"}})
+
+
+def nothing(request):
+    ran(request, "nothing")
+    return HttpResponse(status=204)
