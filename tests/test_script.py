@@ -303,6 +303,34 @@ def test_other_sites_are_fetched_as_ever(host):
     host.wrong.clear()
 
 
+def test_another_site_puts_nothing_into_the_page(host, server):
+    page = host("fetch", lax=1)
+    # Another origin to the browser: another name of the same machine.
+    evil = f"{server.url.replace('127.0.0.1', 'localhost')}/evil/"
+
+    fetch(page, [f"/led_away/?{urlencode({'to': evil})}"])
+
+    answer(page, "^401 .*Evil")
+    assert runs() == ["led_away"]
+
+
+def test_whoever_aborts_the_fetch_closes_the_dialog(host, sandbox):
+    page = host("fetch")
+    sandbox.script("manual")
+    page.evaluate("""() => {
+        window.controller = new AbortController();
+        const { signal } = window.controller;
+        window.magiclink.fetch("/look/", { signal });
+    }""")
+    state(page, "waiting")
+
+    with page.expect_response("**/cancel/"):
+        page.evaluate("window.controller.abort()")
+
+    expect(dialog(page)).to_have_count(0)
+    assert Approval.objects.get().status == "cancelled"
+
+
 # <form data-magiclink>
 
 
@@ -551,13 +579,17 @@ def test_htmx_is_left_alone_where_nothing_is_guarded(htmx):
     assert runs() == ["plain"]
 
 
-def test_htmx_without_the_script_is_led_to_a_page_and_back(htmx, server):
+def test_htmx_without_the_script_is_led_to_a_page_and_back(htmx, sandbox):
     page = htmx(action="/look/", method="get", without="1")
+    sandbox.script("manual")
 
     page.click("#send")
+    page.wait_for_url("**/magiclink/ask/**")
+    expect(page.locator("main")).to_have_attribute("data-state", "waiting")
+    sandbox.accept()
 
-    # The page asks by itself and leads back to where the window is open now.
-    expect(page).to_have_url(re.compile("/page/htmx./.*without=1"))
+    # It leads back to where the window is open now.
+    page.wait_for_url("**/page/htmx**without=1")
     expect(page.locator("#answer")).to_have_text("Not yet.")
     assert runs() == []
     page.click("#send")

@@ -15,6 +15,8 @@ urlpatterns = [
             "pay_then_look",
             "plain_page",
             "nothing",
+            "led_away",
+            "evil",
         ]
     ),
 ]

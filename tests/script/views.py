@@ -1,6 +1,6 @@
 """Pages of a host that use magiclink.js, and guarded views that they send to."""
 
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import render
 
@@ -14,6 +14,8 @@ def strict(get_response):
 
     def middleware(request):
         response = get_response(request)
+        if "lax" in request.GET:
+            return response
         response["Content-Security-Policy"] = "default-src 'self'"
         return response
 
@@ -53,6 +55,24 @@ def pay_then_look(request):
 def plain_page(request):
     ran(request, "plain_page")
     return render(request, "tests/form.html", {"query": {"action": "/pay/"}})
+
+
+def led_away(request):
+    ran(request, "led_away")
+    return HttpResponseRedirect(request.GET["to"])
+
+
+def evil(request):
+    """Answers as another site may that this one leads to."""
+    headers = {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Allow-Headers": "*, X-CSRFToken, X-Approval-Dialog",
+    }
+    if request.method == "OPTIONS":
+        return HttpResponse(headers=headers)
+    card = '<section data-magiclink-card><h1>Evil</h1><img src="x" alt=""></section>'
+    kind = "application/problem+json"
+    return JsonResponse({"card": card}, status=401, content_type=kind, headers=headers)
 
 
 def nothing(request):

@@ -246,14 +246,14 @@ function post(url, form) {
 /* One question at a time: the next may be answered by the same approval. */
 let questions = Promise.resolve();
 
-function askInDialog(problem, mayStart) {
-  const answer = questions.then(() => openDialog(problem.card, mayStart));
+function askInDialog(problem, mayStart, signal) {
+  const answer = questions.then(() => openDialog(problem.card, mayStart, signal));
   questions = answer.catch(() => {});
   return answer;
 }
 
 /* Resolves to "approved", "stale" if the request needs a new challenge, or "". */
-async function openDialog(html, mayStart) {
+async function openDialog(html, mayStart, signal) {
   const dialog = document.createElement("dialog");
   dialog.className = "magiclink magiclink-dialog";
   dialog.innerHTML = html;
@@ -267,10 +267,12 @@ async function openDialog(html, mayStart) {
     dialog.ariaLabel = dialog.querySelector("h1").textContent;
     dialog.showModal();
     const cancel = run(dialog.querySelector("[data-magiclink-card]"), resolve, mayStart);
-    dialog.addEventListener("cancel", () => {
+    const giveUp = () => {
       cancel();
       resolve("");
-    });
+    };
+    dialog.addEventListener("cancel", giveUp);
+    signal?.addEventListener("abort", giveUp);
     for (const button of dialog.querySelectorAll("[data-close]")) {
       button.hidden = false;
       button.addEventListener("click", () => resolve(""));
@@ -284,15 +286,16 @@ async function openDialog(html, mayStart) {
 const isOurs = (url) => new URL(url, document.baseURI).origin === location.origin;
 const hasUser = () => navigator.userActivation?.isActive ?? true;
 
-function parse(status, type, text) {
-  if (status !== 401 || !type?.startsWith("application/problem+json")) return null;
-  const problem = JSON.parse(text);
-  return problem.card ? problem : null;
+/* Another site that was led to could put its own HTML into a card. */
+function isProblem(status, type, url) {
+  return status === 401 && type?.startsWith("application/problem+json") && isOurs(url);
 }
 
 async function problemOf(response) {
   const type = response.headers.get("Content-Type");
-  return response.status === 401 ? parse(401, type, await response.clone().text()) : null;
+  if (!isProblem(response.status, type, response.url)) return null;
+  const problem = await response.clone().json();
+  return problem.card && problem;
 }
 
 /* fetch() that asks for the approval that is missing, and then sends the same again. */
@@ -310,7 +313,7 @@ async function fetchApproved(input, init = {}, onQuestion = () => {}) {
     // What was sent has been carried out by then, and led to a page with a guard.
     if (response.redirected) send = () => fetch(response.url, { headers });
     onQuestion();
-    if (!(await askInDialog(problem, mayStart))) return response;
+    if (!(await askInDialog(problem, mayStart, init.signal))) return response;
   }
 }
 
@@ -322,7 +325,8 @@ async function onFormSubmit(event) {
   const option = (name) =>
     submitter?.getAttribute(`form${name}`) ?? getAttribute.call(form, name);
   const url = new URL(option("action") || location.href, document.baseURI);
-  const method = (option("method") ?? "get").toLowerCase();
+  const named = option("method")?.toLowerCase();
+  const method = ["post", "dialog"].includes(named) ? named : "get";
   if (getAttribute.call(form, "data-magiclink") === null || !isOurs(url)) return;
   if (event.defaultPrevented || method === "dialog" || cleared.delete(form)) return;
   event.preventDefault();
@@ -363,9 +367,10 @@ async function clear(url, method, data, enctype) {
 /* No guard was there, so the view has run: show what it has answered. */
 async function present(response) {
   const type = response.headers.get("Content-Type") ?? "";
-  if (response.status === 204) return;
   if (response.redirected) {
     location.assign(response.url);
+  } else if (response.status === 204) {
+    // Nothing to show.
   } else if (type.startsWith("text/html")) {
     const html = await response.text();
     history.pushState(null, "", response.url);
@@ -391,8 +396,10 @@ function keepBody({ detail: { xhr } }) {
 
 async function onLoad(event) {
   const { xhr, requestConfig: config, pathInfo } = event.detail;
-  const problem = parse(xhr.status, xhr.getResponseHeader("Content-Type"), xhr.response);
-  if (!problem) return;
+  const type = xhr.getResponseHeader("Content-Type");
+  if (!isProblem(xhr.status, type, xhr.responseURL)) return;
+  const problem = JSON.parse(xhr.response);
+  if (!problem.card) return;
   event.preventDefault();
   const url = new URL(pathInfo.finalRequestPath, document.baseURI);
   url.hash = "";
