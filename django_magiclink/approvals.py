@@ -30,7 +30,7 @@ from .models.approval import START_WITHIN
 from .phones import hash_number, mask
 from .signals import approval_requested
 from .status import UNDECIDED, Status
-from .wanted import Wanted
+from .wanted import Sought, Wanted
 
 __all__ = [
     "cancel",
@@ -50,19 +50,18 @@ logger = logging.getLogger("django_magiclink")
 RECENT = 900
 
 
-def find(wanted: Wanted, approval_id: str = "") -> uuid.UUID | None:
+def find(sought: Sought, approval_id: str = "") -> uuid.UUID | None:
     """
     Return the approval that lets the request pass, the newest if there are several.
 
     ``approval_id`` prefers one of them. One that does not fit is ignored.
     """
-    rows = wanted.rows().filter(wanted.granting()).order_by("-answered")
-    found = list(rows.values_list("pk", flat=True)[:20])
+    found = Approval.objects.accepted(sought.binding, sought.since)
     preferred = [pk for pk in found if str(pk) == approval_id]
     return next(iter(preferred or found), None)
 
 
-def consume(wanted: Wanted, approval_id: str = "") -> uuid.UUID | None:
+def consume(sought: Sought, approval_id: str = "") -> uuid.UUID | None:
     """
     Use an accepted approval up and return it, or ``None`` if there is none.
 
@@ -70,7 +69,7 @@ def consume(wanted: Wanted, approval_id: str = "") -> uuid.UUID | None:
     back. Raise :exc:`~django.core.exceptions.ImproperlyConfigured` inside a
     transaction, where it could not be.
     """
-    pk = find(wanted, approval_id)
+    pk = find(sought, approval_id)
     if pk is None:
         return None
     alias = router.db_for_write(Approval)
@@ -79,7 +78,7 @@ def consume(wanted: Wanted, approval_id: str = "") -> uuid.UUID | None:
         if not (connection.in_atomic_block or connection.get_autocommit()):
             raise RuntimeError("A transaction is managed by hand.")
         with transaction.atomic(using=alias, durable=True):
-            fresh = wanted.granting()
+            fresh = sought.granting()
             used = Approval.objects.advance(pk, Status.CONSUMED, where=fresh)
     except RuntimeError as error:
         raise ImproperlyConfigured(

@@ -26,7 +26,7 @@ from .exceptions import Expired, Refused
 from .models import PhoneNumber
 from .phones import mask
 from .requirements import Requirement
-from .wanted import Wanted
+from .wanted import Inquiry, Sought, Wanted
 
 #: A request that only asks whether the same one without this header would pass.
 PREFLIGHT_HEADER = "X-Approval-Preflight"
@@ -54,11 +54,13 @@ def get_challenge(
         return cleared
     if reason := _not_a_user(request):
         return _challenge(request, Wanted.by_nobody(requirement), reason=reason)
-    wanted = Wanted.by(request, requirement, params, args)
+    inquiry = Inquiry(request, requirement, params, args)
     incomplete = _without_files(request)
     if incomplete is not None:
         return incomplete
-    return cleared if _passes(request, wanted) else _answerable(request, wanted)
+    if _passes(request, inquiry.sought):
+        return cleared
+    return _answerable(request, inquiry.wanted())
 
 
 def get_refusal(
@@ -132,14 +134,14 @@ def _not_a_user(request: HttpRequest) -> str:
     return "" if owner == str(request.user.pk) else "login"
 
 
-def _passes(request: HttpRequest, wanted: Wanted) -> bool:
+def _passes(request: HttpRequest, sought: Sought) -> bool:
     approval_id = request.headers.get("X-Approval") or own_field(
         request, APPROVAL_FIELD
     )
-    if wanted.max_age != 0 or PREFLIGHT_HEADER in request.headers:
-        return approvals.find(wanted, approval_id) is not None
+    if sought.max_age != 0 or PREFLIGHT_HEADER in request.headers:
+        return approvals.find(sought, approval_id) is not None
     used: set[str] = request.__dict__[_USED]
-    if wanted.binding in used:
+    if sought.binding in used:
         return True
     if used:
         raise ImproperlyConfigured(
@@ -149,9 +151,9 @@ def _passes(request: HttpRequest, wanted: Wanted) -> bool:
     # A speculative request must not use up what the user approved for a real one.
     if "Sec-Purpose" in request.headers:
         return False
-    if approvals.consume(wanted, approval_id) is None:
+    if approvals.consume(sought, approval_id) is None:
         return False
-    used.add(wanted.binding)
+    used.add(sought.binding)
     return True
 
 

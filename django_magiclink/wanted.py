@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import BadRequest, ImproperlyConfigured
@@ -22,59 +22,88 @@ from .models import Approval
 from .requirements import Requirement, are_names
 from .status import Status
 
+_EVER = datetime(2000, 1, 1, tzinfo=UTC)
+
 #: Seconds within which an accepted single use must be used.
 USE_WITHIN = 300
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """The approval that a guard wants: what it must match, and how to ask for it."""
+class Sought:
+    """The approval that lets a request pass: what it must match, and its age."""
+
+    binding: str
+    max_age: int | str
+
+    def rows(self) -> QuerySet[Approval]:
+        """The approvals of this binding."""
+        return Approval.objects.primary().filter(binding=self.binding)
+
+    def granting(self) -> Q:
+        """What makes one of them let a request pass now."""
+        return Q(status=Status.ACCEPTED, answered__gte=self.since)
+
+    @property
+    def since(self) -> datetime:
+        """The earliest time at which the phone may have been answered."""
+        if self.max_age == "session":
+            return _EVER
+        age = timedelta(seconds=int(self.max_age) or USE_WITHIN)
+        return timezone.now() - age
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted(Sought):
+    """The approval that a guard wants, and how to ask for it."""
 
     purpose: str
     scope: str
-    max_age: int | str
     endpoint: str
     timeout: int | None
     code: str
     text: str
-    binding: str
     session_hash: str
 
     @classmethod
-    def by(
-        cls,
+    def by_nobody(cls, requirement: Requirement) -> Wanted:
+        """Return what ``requirement`` wants where there is no user to ask."""
+        nobody = {"endpoint": "", "text": "", "binding": "", "session_hash": ""}
+        return cls(**_plain(requirement) | nobody)
+
+
+class Inquiry:
+    """
+    What ``requirement`` wants of ``request``, worked out no further than is asked for.
+
+    ``kwargs`` and ``args`` are the arguments of the view. Raise
+    :exc:`~django.core.exceptions.BadRequest` for parameters that are missing or
+    ambiguous.
+    """
+
+    def __init__(
+        self,
         request: HttpRequest,
         requirement: Requirement,
         kwargs: Mapping[str, Any],
         args: Sequence[Any],
-    ) -> Wanted:
-        """
-        Return what ``requirement`` wants of ``request``.
-
-        ``kwargs`` and ``args`` are the arguments of the view.
-        Raise :exc:`~django.core.exceptions.BadRequest` for parameters that are missing
-        or ambiguous.
-        """
-
-        def called(option: Any) -> Any:
-            return option(request, *args, **kwargs) if callable(option) else option
-
+    ) -> None:
+        self._request, self._requirement = request, requirement
+        self._arguments = args, kwargs
         body = Body(request)
-        params = called(requirement.params)
+        params = self._called(requirement.params)
         if are_names(params):
             params = body.named(params, kwargs) if params else {}
-        endpoint = called(requirement.endpoint)
+        endpoint = self._called(requirement.endpoint)
         if not isinstance(params, Mapping) or not isinstance(endpoint, str):
             raise ImproperlyConfigured(
                 "A callable for params must return a dict or names, "
                 "and one for endpoint a string."
             )
-        whole = body.whole() if requirement.lifetime == 0 else None
-        return cls(
-            **_plain(requirement),
-            endpoint=endpoint,
-            text=_text(requirement, called(requirement.text), params),
-            session_hash=session_hash(request.session),
+        self._params, self._endpoint = params, endpoint
+        lifetime = requirement.lifetime
+        whole = body.whole() if lifetime == 0 else None
+        self.sought = Sought(
+            max_age=lifetime,
             binding=bind(
                 purpose=requirement.purpose,
                 user=request.user,
@@ -86,23 +115,20 @@ class Wanted:
             ),
         )
 
-    @classmethod
-    def by_nobody(cls, requirement: Requirement) -> Wanted:
-        """Return what ``requirement`` wants where there is no user to ask."""
-        nobody = {"endpoint": "", "text": "", "binding": "", "session_hash": ""}
-        return cls(**_plain(requirement) | nobody)
+    def wanted(self) -> Wanted:
+        """Return all that is needed to ask for the approval."""
+        text = self._called(self._requirement.text)
+        return Wanted(
+            **_plain(self._requirement),
+            endpoint=self._endpoint,
+            text=_text(self._requirement, text, self._params),
+            session_hash=session_hash(self._request.session),
+            binding=self.sought.binding,
+        )
 
-    def rows(self) -> QuerySet[Approval]:
-        """The approvals of this binding."""
-        return Approval.objects.primary().filter(binding=self.binding)
-
-    def granting(self) -> Q:
-        """What makes one of them let a request pass now."""
-        accepted = Q(status=Status.ACCEPTED)
-        if self.max_age == "session":
-            return accepted
-        age = timedelta(seconds=int(self.max_age) or USE_WITHIN)
-        return accepted & Q(answered__gte=timezone.now() - age)
+    def _called(self, option: Any) -> Any:
+        args, kwargs = self._arguments
+        return option(self._request, *args, **kwargs) if callable(option) else option
 
 
 def _plain(requirement: Requirement) -> dict[str, Any]:

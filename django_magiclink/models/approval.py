@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import uuid
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from django.conf import settings
-from django.db import models, router, transaction
+from django.db import connections, models, router, transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -65,6 +65,20 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
         """Read from the database that is written to: a replica lags."""
         return self.using(router.db_for_write(self.model))
 
+    def accepted(self, binding: str, since: datetime) -> list[uuid.UUID]:
+        """
+        Return the latest accepted of ``binding`` that were answered ``since`` then.
+
+        Every guarded request asks this, so the statement is made only once for each
+        database: making it takes ten times as long as the database does.
+        """
+        alias = router.db_for_write(self.model)
+        connection = connections[alias]
+        time = connection.ops.adapt_datetimefield_value(since)
+        with connection.cursor() as cursor:
+            cursor.execute(_accepted_sql(alias), [binding, time, Status.ACCEPTED.value])
+            return [self.model._meta.pk.to_python(pk) for (pk,) in cursor.fetchall()]
+
     def advance(
         self, pk: uuid.UUID, target: Status, *, where: Q = Q(), **changes: Any
     ) -> bool:
@@ -104,6 +118,14 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
         self.filter(live_slot=number_hash, live_until__lt=timezone.now()).update(
             live_slot=None
         )
+
+
+@lru_cache
+def _accepted_sql(alias: str) -> str:
+    rows = Approval.objects.filter(binding="").filter(answered__gte=timezone.now())
+    rows = rows.filter(status=Status.ACCEPTED).order_by("-answered")
+    compiler = rows.values_list("pk")[:20].query.get_compiler(alias)
+    return str(compiler.as_sql()[0])
 
 
 class Approval(models.Model):
