@@ -39,11 +39,13 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "example_project.middleware.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_magiclink.middleware.ApprovalMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -102,6 +104,27 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 
+REST_FRAMEWORK = {
+    # An approval belongs to a session.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication"
+    ],
+    # The pages of its browsable API would need inline scripts and styles.
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+}
+
+MAGICLINK_RULES = [
+    # The first rule that fits a view counts, so the narrower one stands first.
+    {
+        "view": "cards:limit",
+        "methods": ["POST"],
+        "scope": "card-limit",
+        "max_age": 60,
+        "text": "Let card {number} pay {limit} SEK a day",
+        "params": ["number", "limit"],
+    },
+    {"namespace": "cards", "scope": "cards", "text": "Show your cards and their PINs"},
+]
 MAGICLINK_SITE_NAME = "Harbour Bank"
 MAGICLINK_SERVER_URL = env("MIDEYE_URL", default="")
 MAGICLINK_API_KEY = env("MIDEYE_API_KEY", default="")

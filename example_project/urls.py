@@ -4,7 +4,8 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
-from . import views
+from . import api, views
+from .admin import vault
 
 urlpatterns = [
     path("", views.overview, name="overview"),
@@ -12,6 +13,13 @@ urlpatterns = [
     path("transfer/", views.transfer, name="transfer"),
     path("statement/", views.statement, name="statement"),
     path("accounts/<int:pk>/close/", views.close_account, name="close-account"),
+    path("contact/", views.ContactDetails.as_view(), name="contact"),
+    path("payment-file/", views.payment_file, name="payment-file"),
+    path("orders/", views.orders, name="orders"),
+    path("api/", include(api.router.urls)),
+    path("invoices/", views.invoices, name="invoices"),
+    path("invoices/<int:pk>/pay/", views.pay_invoice, name="pay-invoice"),
+    path("cards/", include("example_project.cards")),
     path(
         "login/",
         LoginView.as_view(template_name="example_project/login.html"),
@@ -19,5 +27,6 @@ urlpatterns = [
     ),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
+    path("vault/", vault.urls),
     path("magiclink/", include("django_magiclink.urls")),
 ]

@@ -8,7 +8,7 @@ from django_magiclink.conf import AppSettings
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs/reference.md"
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 CHECK = r"django_magiclink\.[EW]\d{3}"
 
 
