@@ -80,7 +80,7 @@ function run(card, go, mayStart) {
     mayRepeat = true;
     words.outcome = body.status;
     fill("code", body.code);
-    show("waiting");
+    show("waiting", words.asking);
     count(body.expires_in);
     look();
   }
