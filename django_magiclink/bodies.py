@@ -72,10 +72,12 @@ def page_path(request: HttpRequest) -> str:
     """Return the path and query of this site's page that sent the request, or ""."""
     url = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
     hosts, secure = {request.get_host()}, request.is_secure()
-    if not url_has_allowed_host_and_scheme(url, hosts, require_https=secure):
+    # Browsers take a backslash for a slash, and two of them lead to another host.
+    allowed = url_has_allowed_host_and_scheme(url, hosts, require_https=secure)
+    if not allowed or "\\" in url:
         return ""
-    parts = urlsplit(url)
-    return escape_leading_slashes(parts._replace(scheme="", netloc="").geturl())
+    path = urlsplit(url)._replace(scheme="", netloc="").geturl()
+    return escape_leading_slashes(path) if path.startswith("/") else ""
 
 
 @dataclass(frozen=True)

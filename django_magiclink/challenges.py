@@ -241,7 +241,8 @@ class Challenge:
     def _authenticate(self) -> str:
         age = self.wanted.max_age
         seconds = f", max_age={age}" if age != "session" else ""
-        if self.request.headers.get("Authorization", "").startswith("Bearer "):
+        scheme = self.request.headers.get("Authorization", "").partition(" ")[0]
+        if scheme.lower() == "bearer":
             # RFC 9470: the token is fine, how its user proved who they are is not.
             return f'Bearer error="insufficient_user_authentication"{seconds}'
         return f'MagicLink scope="{self.wanted.scope}"{seconds}'

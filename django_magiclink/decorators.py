@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial, wraps
 from inspect import isclass
-from typing import Any
+from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.core.exceptions import ImproperlyConfigured
@@ -36,10 +36,26 @@ def approval_required(view: Any = None, **options: Any) -> Any:
 
 
 def approval_exempt(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep the rules of ``ApprovalMiddleware`` from ``view``; its own guards stay."""
+    """
+    Return ``view`` as one that no rule of ``ApprovalMiddleware`` is for.
+
+    Its own guards stay, and so does what the rules are for at its other addresses.
+    """
     _refuse_class(view)
-    setattr(view, EXEMPT_MARK, True)
-    return view
+    if iscoroutinefunction(view):
+
+        @wraps(view)
+        async def exempt(*args: Any, **kwargs: Any) -> HttpResponseBase:
+            return cast(HttpResponseBase, await view(*args, **kwargs))
+
+    else:
+
+        @wraps(view)
+        def exempt(*args: Any, **kwargs: Any) -> HttpResponseBase:
+            return cast(HttpResponseBase, view(*args, **kwargs))
+
+    setattr(exempt, EXEMPT_MARK, True)
+    return exempt
 
 
 def _refuse_class(view: object) -> None:

@@ -7,7 +7,10 @@ from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.core.exceptions import ImproperlyConfigured
+from django.contrib.admin import AdminSite, ModelAdmin
+from django.contrib.admin.actions import delete_selected
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import method_decorator
 from django.utils.functional import Promise, cached_property
@@ -19,9 +22,10 @@ from .requirements import SITE_CODE, Requirement
 from .stepup import get_refusal
 
 if TYPE_CHECKING:
-    from django.contrib.admin import AdminSite, ModelAdmin
+    from django.contrib.admin import AdminSite as _AdminSite
+    from django.contrib.admin import ModelAdmin as _ModelAdmin
 else:
-    AdminSite = ModelAdmin = object
+    _AdminSite = _ModelAdmin = object
 
 
 class ApprovalOptions:
@@ -38,6 +42,18 @@ class ApprovalOptions:
     approval_code: str | None = SITE_CODE
 
 
+def _refuse_right_of(base: type, cls: type, mixin: type) -> None:
+    """Refuse a class in which another's methods are called instead of the mixin's."""
+    ours = {name for name in vars(mixin) if not name.startswith("_")}
+    for one in cls.__mro__[: cls.__mro__.index(mixin)]:
+        foreign = issubclass(one, base) and not issubclass(one, mixin)
+        if foreign and not ours.isdisjoint(vars(one)):
+            what = "view's class" if base is View else base.__name__
+            raise ImproperlyConfigured(
+                f"{cls.__name__}: put {mixin.__name__} left of the {what}."
+            )
+
+
 class ApprovalRequiredMixin(ApprovalOptions):
     """
     Let only a user who has approved the request reach a class-based view.
@@ -48,12 +64,7 @@ class ApprovalRequiredMixin(ApprovalOptions):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        classes = cls.__mro__
-        if View in classes[: classes.index(ApprovalRequiredMixin)]:
-            # View.as_view() calls no other, so the guard would be left out silently.
-            raise ImproperlyConfigured(
-                f"{cls.__name__}: put ApprovalRequiredMixin left of the view's class."
-            )
+        _refuse_right_of(View, cls, ApprovalRequiredMixin)
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., Any]:
@@ -61,24 +72,27 @@ class ApprovalRequiredMixin(ApprovalOptions):
         return guard(requirement, super().as_view(**initkwargs))  # type: ignore[misc]
 
 
-class ApprovalModelAdminMixin(ModelAdmin):
+class ApprovalModelAdminMixin(_ModelAdmin):
     """
     Ask for an approval before a ``ModelAdmin`` changes anything.
 
     It stands left of ``ModelAdmin``. ``approval_for`` has the options of a guard, or
     :obj:`True` for none, for ``"add"``, ``"change"``, ``"delete"`` and the names of
-    actions. Forms are validated after that, so an approval should last for a second
-    try: not ``max_age=0``.
+    actions; ``"delete"`` holds for ``"delete_selected"`` too, unless that is named.
+    Forms are validated after that: give them a window, not ``max_age=0``.
     """
 
     approval_for: ClassVar[Mapping[str, Mapping[str, Any] | bool]] = {}
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _refuse_right_of(ModelAdmin, cls, ApprovalModelAdminMixin)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.approval_requirements = {
-            name: Requirement.of(**{"methods": ["POST"]} | _options(given))
-            for name, given in self.approval_for.items()
-        }
+        self.approval_requirements = _requirements(self.approval_for)
+        # Here, so that it holds for what an override of get_actions() adds, too.
+        self.get_actions = _guard_actions(self.get_actions, self._refused)  # type: ignore[method-assign]
 
     # As UserAdmin has it: an error in the guard must not report a password either.
     @method_decorator(sensitive_post_parameters())
@@ -86,66 +100,103 @@ class ApprovalModelAdminMixin(ModelAdmin):
         refused = self._refused(request, "add")
         return refused or super().add_view(request, *args, **kwargs)
 
+    @method_decorator(sensitive_post_parameters())
     def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         # Django adds what comes with this, whether save_as is on or not.
         name = "add" if "_saveasnew" in request.POST else "change"
-        refused = self._refused(request, name)
+        # Django 6.1 runs the actions of this form in a transaction: too late to ask.
+        action = request.POST.get("CHANGE_FORM-action", "")
+        refused = self._refused(request, name) or self._refused(request, action)
         return refused or super().change_view(request, *args, **kwargs)
 
     @method_decorator(sensitive_post_parameters())
-    def user_change_password(self, request: HttpRequest, *args: Any) -> Any:
+    def user_change_password(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> Any:
         # Only a UserAdmin has an address for it.
         refused = self._refused(request, "change")
-        return refused or super().user_change_password(request, *args)  # type: ignore[misc]
+        return refused or super().user_change_password(request, *args, **kwargs)  # type: ignore[misc]
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         refused = self._refused(request, "delete")
         return refused or super().delete_view(request, *args, **kwargs)
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        edits = "_save" in request.POST
-        refused = self._refused(request, "change") if edits else None
+        refused = "_save" in request.POST and self._refused(request, "change")
         return refused or super().changelist_view(request, *args, **kwargs)
 
-    def get_actions(self, request: HttpRequest, action_location: Any = None) -> Any:
-        where = {"action_location": action_location} if action_location else {}
-        actions = super().get_actions(request, **where)
-        for name in actions.keys() & self.approval_requirements.keys():
-            actions[name] = self._guarded(name, actions[name])
-        return actions
+    def _refused(self, request: HttpRequest, name: str) -> HttpResponseBase | None:
+        requirement = self.approval_requirements.get(name)
+        if requirement is None:
+            return None
+        if request.method == "POST" and not _may(self, request, name):
+            # Who is turned away is not asked first.
+            raise PermissionDenied
+        return get_refusal(request, requirement)
 
-    def _guarded(self, name: str, action: Any) -> Any:
+
+def _requirements(approval_for: Mapping[str, Any]) -> dict[str, Requirement]:
+    asked = dict(approval_for)
+    if "delete" in asked:
+        # The other way to the same end.
+        asked.setdefault("delete_selected", asked["delete"])
+    for name, given in asked.items():
+        if given is not True and not isinstance(given, Mapping):
+            raise ImproperlyConfigured(f"approval_for[{name!r}] is a dict, or True.")
+    return {
+        name: Requirement.of(**{"methods": ["POST"]} | ({} if given is True else given))
+        for name, given in asked.items()
+    }
+
+
+def _may(model_admin: Any, request: HttpRequest, name: str) -> bool:
+    if name == "add":
+        return bool(model_admin.has_add_permission(request))
+    if name not in ("change", "delete"):
+        # The admin offers only the actions that a user may take.
+        return True
+    match = request.resolver_match
+    kwargs = match.kwargs if match else {}
+    object_id = kwargs.get("object_id") or kwargs.get("id")
+    obj = object_id and model_admin.get_object(request, unquote(object_id))
+    return bool(getattr(model_admin, f"has_{name}_permission")(request, obj or None))
+
+
+def _guard_actions(
+    get_actions: Callable[..., Any],
+    refused: Callable[[HttpRequest, str], HttpResponseBase | None],
+) -> Callable[..., Any]:
+    def guarded(name: str, action: Any) -> Any:
         known = isinstance(action, tuple)  # until Django 6.1
         function = action[0] if known else action.func
 
         @wraps(function)
         def wrapper(model_admin: Any, request: HttpRequest, queryset: Any) -> Any:
-            # The first POST of this one only shows what would be deleted.
-            asks = name == "delete_selected" and not request.POST.get("post")
-            refused = None if asks else self._refused(request, name)
-            return refused or function(model_admin, request, queryset)
+            # The first POST of Django's own only shows what would be deleted.
+            asks = function is delete_selected and not request.POST.get("post")
+            answer = None if asks else refused(request, name)
+            return answer or function(model_admin, request, queryset)
 
         return (wrapper, *action[1:]) if known else replace(action, func=wrapper)
 
-    def _refused(self, request: HttpRequest, name: str) -> HttpResponseBase | None:
-        requirement = self.approval_requirements.get(name)
-        return None if requirement is None else get_refusal(request, requirement)
+    @wraps(get_actions)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        actions = get_actions(*args, **kwargs)
+        return {name: guarded(name, action) for name, action in actions.items()}
+
+    return wrapper
 
 
-def _options(given: Mapping[str, Any] | bool) -> dict[str, Any]:
-    if given is True:
-        return {}
-    if isinstance(given, Mapping):
-        return dict(given)
-    raise ImproperlyConfigured("What approval_for has for a name is a dict, or True.")
-
-
-class ApprovalAdminSiteMixin(ApprovalOptions, AdminSite):
+class ApprovalAdminSiteMixin(ApprovalOptions, _AdminSite):
     """
     Put a whole admin site behind one approval, with attributes for its options.
 
     It stands left of ``AdminSite``. Logging in and out stays possible without one.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _refuse_right_of(AdminSite, cls, ApprovalAdminSiteMixin)
 
     @cached_property
     def approval_requirement(self) -> Requirement:

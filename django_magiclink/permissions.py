@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 from django.http import HttpRequest
+from django.utils.datastructures import MultiValueDict
 from rest_framework.exceptions import APIException
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer
@@ -63,10 +64,14 @@ class ApprovalRequired(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         asked = request._request
+        requirement = self.requirement_of(view)
         if request.method != asked.method:
-            # The browsable API looks which of its forms to show; nobody sends them yet.
-            return True
-        requirement = _read_by_parsers(self.requirement_of(view), request)
+            if hasattr(view, "response") or asked.method == "OPTIONS":
+                # Only to know which forms to show; nobody sends them yet.
+                return True
+            # The view takes the method from elsewhere, so "methods" cannot tell.
+            requirement = replace(requirement, methods=None)
+        requirement = _read_by_parsers(requirement, request)
         challenge = get_challenge(asked, requirement, view.kwargs, view.args)
         if challenge is not None:
             response = challenge.response()
@@ -82,16 +87,22 @@ class ApprovalRequired(BasePermission):
 def _read_by_parsers(requirement: Requirement, request: Request) -> Requirement:
     """Take named parameters from what the view's own parsers find in the body."""
     names = requirement.params
-    known = request.content_type in (URLENCODED, MULTIPART, JSON, "")
-    if known or not are_names(names):
+    known = request._request.content_type in (URLENCODED, MULTIPART, JSON, "")
+    if known or not names or not are_names(names):
         return requirement
 
     def read(asked: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
         # Read before the parsers take it from the stream, for the digest.
         _ = asked.body
+        data = request.data
+        members: Iterable[tuple[str, Any]]
+        if isinstance(data, MultiValueDict):
+            members = pairs(data)
+        else:
+            members = data.items() if isinstance(data, Mapping) else ()
         return named(
             cast(Collection[str], names),
-            [*kwargs.items(), *pairs(asked.GET), *request.data.items()],
+            [*kwargs.items(), *pairs(asked.GET), *members],
         )
 
     return replace(requirement, params=read)

@@ -77,9 +77,9 @@ class Requirement:
         not read from the instance, which would bind a function to itself.
         """
         names = {f"{PREFIX}{field.name}" for field in fields(cls)}
-        for name in {*dir(owner), *own} - names:
-            close = get_close_matches(name, names, 1, 0.85)
-            if close and name.startswith(PREFIX):
+        ours = {name for name in (*dir(owner), *own) if name.startswith(PREFIX)}
+        for name in ours - names:
+            if close := get_close_matches(name, names, 1, 0.85):
                 raise ImproperlyConfigured(
                     f"{owner.__name__} has no use for {name}. Is {close[0]} meant?"
                 )

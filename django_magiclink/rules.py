@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
@@ -73,9 +72,10 @@ class Rule:
                 '"all": True, beside the keywords of approval_required.'
             )
         wanted = {name: options[name] for name in options.keys() - names}
+        requirement = Requirement.of(**wanted)
         if "all" in own:
-            wanted["when"] = _by_users(wanted.get("when"))
-        return cls(requirement=Requirement.of(**wanted), **own)
+            requirement = replace(requirement, when=_by_users(requirement.when))
+        return cls(requirement=requirement, **own)
 
     def fits(self, match: ResolverMatch) -> bool:
         """Tell whether the view that ``match`` leads to is one of this rule's."""
@@ -88,7 +88,15 @@ class Rule:
 
 
 def get_rules() -> tuple[Rule, ...]:
-    """Return the rules of the settings, in their order."""
+    """
+    Return the rules of the settings, in their order.
+
+    Raise :exc:`~django.core.exceptions.ImproperlyConfigured` for wrong ones, and for
+    exemptions that are no list.
+    """
+    if isinstance(app_settings.EXEMPT, str):
+        # Each of its letters would be a name, and a "*" all of them.
+        raise ImproperlyConfigured("MAGICLINK_EXEMPT must be a list of names of views.")
     return tuple(map(Rule.of, app_settings.RULES))
 
 
@@ -124,11 +132,15 @@ def _is_open(view: Callable[..., Any]) -> bool:
     cls = getattr(view, "view_class", None)
     if cls is not None:
         return issubclass(cls, _OPEN_CLASSES)
-    function = inspect.unwrap(view)
-    owner = getattr(function, "__self__", None)
-    if isinstance(owner, AdminSite):
-        return function.__name__ in _OPEN_ADMIN_VIEWS
-    return any(function is known for known in _OPEN_FUNCTIONS)
+    layer: Any = view
+    while layer is not None:
+        # Not inspect.unwrap(), which goes on to the function in a bound method.
+        if isinstance(getattr(layer, "__self__", None), AdminSite):
+            return layer.__name__ in _OPEN_ADMIN_VIEWS
+        if any(layer is known for known in _OPEN_FUNCTIONS):
+            return True
+        layer = getattr(layer, "__wrapped__", None)
+    return False
 
 
 def _login_view() -> Callable[..., Any] | None:

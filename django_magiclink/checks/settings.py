@@ -1,4 +1,4 @@
-"""What ``manage.py check`` says about a project that uses this app."""
+"""Checks of the ``MAGICLINK_…`` settings themselves."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
-from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
-from .client import MideyeClient
-from .conf import PREFIX, AppSettings, app_settings
-from .dispatchers import BaseDispatcher, get_dispatcher
-from .fields import Sealed
-from .requirements import MAX_AGE, is_max_age, is_timeout
+from ..client import MideyeClient
+from ..conf import PREFIX, AppSettings, app_settings
+from ..dispatchers import BaseDispatcher, get_dispatcher
+from ..fields import Sealed
+from ..requirements import MAX_AGE, is_max_age, is_timeout
 
 _Valid = Callable[[Any], bool]
 
@@ -87,45 +86,9 @@ RULES: dict[str, tuple[_Valid, str]] = {
 @register(Tags.security)
 def check_settings(**kwargs: Any) -> Sequence[CheckMessage]:
     """Say which setting is wrong, and what it should be."""
-    messages = [*_wrong_values(), *_misspelt()]
+    messages = [*wrong_values(), *_misspelt()]
     # What follows builds on these values.
     return messages or [*_server(), *_field_keys(), *get_dispatcher().check()]
-
-
-@register(Tags.urls)
-def check_urls(**kwargs: Any) -> Sequence[CheckMessage]:
-    """Say that the app's URLs are missing."""
-    try:
-        reverse("django_magiclink:start")
-    except NoReverseMatch:
-        return [
-            Error(
-                "The URLs of django_magiclink are not included.",
-                hint='Add path("magiclink/", include("django_magiclink.urls")) to '
-                "the project's urlpatterns.",
-                id="django_magiclink.E010",
-            )
-        ]
-    return []
-
-
-@register(Tags.security)
-def check_middleware(**kwargs: Any) -> Sequence[CheckMessage]:
-    """Say which middleware a guard cannot do without."""
-    needed = [
-        "django.contrib.sessions.middleware.SessionMiddleware",
-        "django.middleware.csrf.CsrfViewMiddleware",
-        "django.contrib.auth.middleware.AuthenticationMiddleware",
-    ]
-    return [
-        Warning(
-            f"{name} is not in MIDDLEWARE, which approvals need.",
-            hint="Add it, or leave this check out if a subclass of yours is there.",
-            id="django_magiclink.W001",
-        )
-        for name in needed
-        if name not in settings.MIDDLEWARE
-    ]
 
 
 @register(Tags.security, deploy=True)
@@ -142,7 +105,8 @@ def check_sandbox(**kwargs: Any) -> Sequence[CheckMessage]:
     ]
 
 
-def _wrong_values() -> Iterator[CheckMessage]:
+def wrong_values() -> Iterator[CheckMessage]:
+    """Say which settings cannot have the value that they have."""
     for name, (is_valid, wanted) in RULES.items():
         if not is_valid(getattr(app_settings, name)):
             # Not the value: it may be a secret.

@@ -1,0 +1,125 @@
+"""Checks of ``MAGICLINK_RULES``, and of the middleware that reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+from django.shortcuts import resolve_url
+from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve
+
+from ..conf import app_settings
+from ..inventory import Door, ListedView, middleware_position
+from ..middleware import ApprovalMiddleware
+from ..rules import Rule
+from .settings import wrong_values
+
+
+@register(Tags.security)
+def check_rules(**kwargs: Any) -> Sequence[CheckMessage]:
+    """Say which rules are wrong, and whether anything reads them."""
+    if any(wrong_values()):
+        return []
+    return [*wrong_rules(), *_middleware()]
+
+
+def wrong_rules() -> Iterator[CheckMessage]:
+    """Say which rules no guard can be made of."""
+    for index, options in enumerate(app_settings.RULES):
+        try:
+            Rule.of(options)
+        except (ImproperlyConfigured, TypeError) as error:
+            yield Error(
+                f"MAGICLINK_RULES[{index}]: {error}",
+                hint="Correct this rule: ApprovalMiddleware does not start with it.",
+                id="django_magiclink.E005",
+            )
+
+
+def _middleware() -> Iterator[CheckMessage]:
+    ours = middleware_position(ApprovalMiddleware)
+    users = middleware_position(AuthenticationMiddleware)
+    if ours is None:
+        if app_settings.RULES:
+            yield Error(
+                "MAGICLINK_RULES is set and ApprovalMiddleware is not in MIDDLEWARE, "
+                "so no rule guards anything.",
+                hint='Add "django_magiclink.middleware.ApprovalMiddleware" after '
+                "AuthenticationMiddleware.",
+                id="django_magiclink.E006",
+            )
+    elif users is not None and ours < users:
+        yield Warning(
+            "ApprovalMiddleware stands before AuthenticationMiddleware.",
+            hint="Move it behind AuthenticationMiddleware, and behind what else may "
+            "answer instead of a view.",
+            id="django_magiclink.W005",
+        )
+
+
+def unused_rules(
+    rules: Sequence[Rule], views: Sequence[ListedView]
+) -> Iterator[CheckMessage]:
+    """Say which rules guard no view."""
+    used = {
+        guard.name for view in views for guard in view.guards if guard.door is Door.RULE
+    }
+    for index, rule in enumerate(rules):
+        if str(index) in used:
+            continue
+        fitting = [view for view in views if rule.fits(view.match)]
+        yield Error(
+            f"MAGICLINK_RULES[{index}] guards no view.",
+            hint=_why_unused(fitting),
+            id="django_magiclink.E014",
+        )
+
+
+def _why_unused(fitting: Sequence[ListedView]) -> str:
+    if not fitting:
+        return (
+            'No view has such a name. "manage.py magiclink_urls" lists the names '
+            "there are."
+        )
+    if all(view.exempt for view in fitting):
+        return "All views that it fits are exempt."
+    return "Earlier rules fit all of its views: move it before them, or leave it out."
+
+
+def unused_exemptions(views: Sequence[ListedView]) -> Iterator[CheckMessage]:
+    """Say which names in ``MAGICLINK_EXEMPT`` are no view's."""
+    for name in app_settings.EXEMPT:
+        if not any(fnmatchcase(view.name, name) for view in views):
+            yield Warning(
+                f'MAGICLINK_EXEMPT names "{name}", which no view is called.',
+                hint='"manage.py magiclink_urls" lists the names there are.',
+                id="django_magiclink.W004",
+            )
+
+
+def lost_login(views: Sequence[ListedView]) -> Iterator[CheckMessage]:
+    """Say that those who come to a rule without a login are sent nowhere."""
+    by_rules = any(guard.door is Door.RULE for view in views for guard in view.guards)
+    if by_rules and not _leads_somewhere(settings.LOGIN_URL):
+        yield Warning(
+            "MAGICLINK_RULES guards views and LOGIN_URL leads to none.",
+            hint="Set LOGIN_URL to the name or the path of the login view, which is "
+            "then exempt from the rules.",
+            id="django_magiclink.W003",
+        )
+
+
+def _leads_somewhere(login_url: Any) -> bool:
+    try:
+        url = urlsplit(resolve_url(login_url))
+        if not url.netloc:
+            resolve(url.path.removeprefix(get_script_prefix().rstrip("/")))
+    except (NoReverseMatch, Resolver404):
+        return False
+    return True
