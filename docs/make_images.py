@@ -50,6 +50,18 @@ def take(page, phone, demo, name):
         page.unroute("**/transfer/")
 
 
+def take_dialog(page, phone, demo, name):
+    """Photograph what a page of the bank asks without being left."""
+    scheme, width = name
+    page.goto(f"{demo.site}invoices/")
+    page.get_by_role("button", name="Pay").first.click()
+    expect(page.get_by_role("status")).to_contain_text("Answer on your phone")
+    page.screenshot(path=IMAGES / f"dialog-{scheme}-{width}.png")
+    phone.goto(demo.phone)
+    phone.locator("button[value=reject]").first.click()
+    expect(page.get_by_role("status")).to_contain_text("You declined", timeout=20_000)
+
+
 def main():
     """Run the demo, and go through it in both schemes and at both widths."""
     IMAGES.mkdir(exist_ok=True)
@@ -69,6 +81,7 @@ def main():
             page, phone = context.new_page(), context.new_page()
             page.bring_to_front()
             take(page, phone, demo, (scheme, width))
+            take_dialog(page, phone, demo, (scheme, width))
             context.close()
         browser.close()
 

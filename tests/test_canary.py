@@ -129,11 +129,12 @@ def test_an_error_report_has_nothing_that_was_typed(
     typed = {"password": "hunter2-canary"}
     token = browser.post("/once/", typed).json()["challenge"]
     started = browser.post("/magiclink/start/", {"challenge": token})
+    carried = {"challenge": token, "_approval_fields": "password=hunter2-canary"}
+    carried["after"] = started.json()["id"]
     url = started.json()["cancel_url"] if path == "cancel" else "/magiclink/start/"
     browser.raise_request_exception = False
     monkeypatch.setattr(f"django_magiclink.{place}", broken)
 
-    carried = {"challenge": token, "_approval_fields": "password=hunter2-canary"}
     browser.post(url, carried, headers=HTML)
 
     whole = "".join(error_reports)

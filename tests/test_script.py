@@ -201,7 +201,8 @@ def test_escape_gives_the_question_up(host, sandbox):
     fetch(page, ["/pay/", POST])
     state(page, "waiting")
 
-    page.keyboard.press("Escape")
+    with page.expect_response("**/cancel/"):
+        page.keyboard.press("Escape")
 
     answer(page, "^401 ")
     assert Approval.objects.get().status == "cancelled"
