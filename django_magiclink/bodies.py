@@ -178,7 +178,7 @@ def pairs(values: MultiValueDict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _is_json(body: bytes) -> bool:
     try:
-        return body.lstrip()[:1] == b"{" and bool(json.loads(body))
+        return isinstance(json.loads(body), dict)
     except (ValueError, RecursionError):
         return False
 

@@ -228,7 +228,7 @@ class Challenge:
         if pages.is_dialog_wanted(self.request):
             # The script keeps the request, and only pages of this site have it.
             page = self._page(embedded=True, fields={}, trusted=True)
-            body["card"] = page.card()
+            body |= {"card": page.card(), "method": self.method}
         return JsonResponse(
             body, status=status, content_type="application/problem+json"
         )

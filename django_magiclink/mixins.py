@@ -92,47 +92,64 @@ class ApprovalModelAdminMixin(_ModelAdmin):
         super().__init__(*args, **kwargs)
         self.approval_requirements = _requirements(self.approval_for)
         # Here, so that it holds for what an override of get_actions() adds, too.
-        self.get_actions = _guard_actions(self.get_actions, self._refused)  # type: ignore[method-assign]
+        self.get_actions = _guard_actions(self, self.get_actions)  # type: ignore[method-assign]
 
     # As UserAdmin has it: an error in the guard must not report a password either.
     @method_decorator(sensitive_post_parameters())
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        refused = self._refused(request, "add")
+        refused = _refusal(self, request, "add")
         return refused or super().add_view(request, *args, **kwargs)
 
-    @method_decorator(sensitive_post_parameters())
     def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        # Django adds what comes with this, whether save_as is on or not.
-        name = "add" if "_saveasnew" in request.POST else "change"
-        # Django 6.1 runs the actions of this form in a transaction: too late to ask.
-        action = request.POST.get("CHANGE_FORM-action", "")
-        refused = self._refused(request, name) or self._refused(request, action)
+        refused = _refusal(self, request, *_changes(request))
         return refused or super().change_view(request, *args, **kwargs)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        # Other people's admins come straight here.
+        names = ["add"] if object_id is None else _changes(request)
+        refused = _refusal(self, request, *names)
+        return refused or super().changeform_view(request, object_id, *args, **kwargs)
 
     @method_decorator(sensitive_post_parameters())
     def user_change_password(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> Any:
         # Only a UserAdmin has an address for it.
-        refused = self._refused(request, "change")
+        refused = _refusal(self, request, "change")
         return refused or super().user_change_password(request, *args, **kwargs)  # type: ignore[misc]
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        refused = self._refused(request, "delete")
+        refused = _refusal(self, request, "delete")
         return refused or super().delete_view(request, *args, **kwargs)
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        refused = "_save" in request.POST and self._refused(request, "change")
+        refused = "_save" in request.POST and _refusal(self, request, "change")
         return refused or super().changelist_view(request, *args, **kwargs)
 
-    def _refused(self, request: HttpRequest, name: str) -> HttpResponseBase | None:
-        requirement = self.approval_requirements.get(name)
+
+def _refusal(
+    model_admin: Any, request: HttpRequest, *names: str
+) -> HttpResponseBase | None:
+    for name in names:
+        requirement = model_admin.approval_requirements.get(name)
         if requirement is None:
-            return None
-        if request.method == "POST" and not _may(self, request, name):
+            continue
+        if request.method == "POST" and not _may(model_admin, request, name):
             # Who is turned away is not asked first.
             raise PermissionDenied
-        return get_refusal(request, requirement)
+        if refusal := get_refusal(request, requirement):
+            return refusal
+    return None
+
+
+def _changes(request: HttpRequest) -> list[str]:
+    """Return the names of what the form of one object does."""
+    # Django adds what comes with this, whether save_as is on or not.
+    saves = "add" if "_saveasnew" in request.POST else "change"
+    # Django 6.1 runs the actions of this form in a transaction: too late to ask.
+    return [saves, request.POST.get("CHANGE_FORM-action", "")]
 
 
 def _requirements(approval_for: Mapping[str, Any]) -> dict[str, Requirement]:
@@ -163,8 +180,7 @@ def _may(model_admin: Any, request: HttpRequest, name: str) -> bool:
 
 
 def _guard_actions(
-    get_actions: Callable[..., Any],
-    refused: Callable[[HttpRequest, str], HttpResponseBase | None],
+    guarding: Any, get_actions: Callable[..., Any]
 ) -> Callable[..., Any]:
     def guarded(name: str, action: Any) -> Any:
         known = isinstance(action, tuple)  # until Django 6.1
@@ -174,7 +190,7 @@ def _guard_actions(
         def wrapper(model_admin: Any, request: HttpRequest, queryset: Any) -> Any:
             # The first POST of Django's own only shows what would be deleted.
             asks = function is delete_selected and not request.POST.get("post")
-            answer = None if asks else refused(request, name)
+            answer = None if asks else _refusal(guarding, request, name)
             return answer or function(model_admin, request, queryset)
 
         return (wrapper, *action[1:]) if known else replace(action, func=wrapper)

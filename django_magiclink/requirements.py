@@ -20,7 +20,7 @@ METHODS = frozenset(HTTPMethod)
 SCOPE = re.compile(r"[a-z0-9][a-z0-9._:-]{0,63}")
 
 #: What a max_age may be.
-MAX_AGE = 'seconds, 0 for one request, or "session"'
+MAX_AGE = 'seconds up to a year, 0 for one request, or "session"'
 
 #: What the attributes of a class that name these options begin with.
 PREFIX = "approval_"
@@ -185,9 +185,11 @@ class Requirement:
 
 
 def is_max_age(value: object) -> bool:
-    """Tell whether ``value`` can be a max_age: seconds from 0 up, or "session"."""
+    """Tell whether ``value`` can be a max_age: seconds up to a year, or "session"."""
     return value == "session" or (
-        isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and 0 <= value <= 366 * 24 * 3600
     )
 
 

@@ -26,6 +26,7 @@ from django.urls import (
 from django.views.i18n import JavaScriptCatalog, set_language
 
 from .conf import app_settings
+from .identities import knows_users_itself
 from .requirements import Requirement
 
 #: The attribute of a view that :func:`.approval_exempt` sets.
@@ -114,14 +115,16 @@ def is_exempt(match: ResolverMatch) -> bool:
         or "django_magiclink" in match.app_names
         or any(fnmatchcase(match.view_name, name) for name in app_settings.EXEMPT)
         or _is_open(match.func)
-        or match.func == _login_view()
+        or _is_login(match)
     )
 
 
 def _by_users(when: Callable[..., bool] | None) -> Callable[..., bool]:
     def is_asked(request: HttpRequest, *args: Any, **kwargs: Any) -> bool:
         # With the whole site behind the rule, so are its pages for strangers.
-        if not request.user.is_authenticated:
+        match = request.resolver_match
+        known = request.user.is_authenticated
+        if not known and not knows_users_itself(match.func if match else None):
             return False
         return when is None or bool(when(request, *args, **kwargs))
 
@@ -143,10 +146,24 @@ def _is_open(view: Callable[..., Any]) -> bool:
     return False
 
 
-def _login_view() -> Callable[..., Any] | None:
+def get_login() -> ResolverMatch | None:
+    """
+    Return what ``LOGIN_URL`` leads to, if that is one view at one address.
+
+    A view that takes parts of its address is many pages, not all of them for strangers.
+    """
     with suppress(NoReverseMatch, Resolver404):
         url = urlsplit(resolve_url(settings.LOGIN_URL))
         if not url.netloc:
-            path = url.path.removeprefix(get_script_prefix().rstrip("/"))
-            return resolve(path).func
+            match = resolve(url.path.removeprefix(get_script_prefix().rstrip("/")))
+            captured = match.args or getattr(match, "captured_kwargs", None)
+            return None if captured else match
     return None
+
+
+def _is_login(match: ResolverMatch) -> bool:
+    login = get_login()
+    return login is not None and (login.func, login.view_name) == (
+        match.func,
+        match.view_name,
+    )

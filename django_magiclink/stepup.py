@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth import SESSION_KEY
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
@@ -23,6 +22,7 @@ from .bodies import (
 )
 from .challenges import Challenge, Clearance
 from .exceptions import Expired, Refused
+from .identities import missing_user
 from .models import PhoneNumber
 from .phones import mask
 from .requirements import Requirement
@@ -52,7 +52,7 @@ def get_challenge(
     cleared = Clearance() if PREFLIGHT_HEADER in request.headers else None
     if not _applies(request, requirement, params, args):
         return cleared
-    if reason := _not_a_user(request):
+    if reason := missing_user(request):
         return _challenge(request, Wanted.by_nobody(requirement), reason=reason)
     inquiry = Inquiry(request, requirement, params, args)
     incomplete = _without_files(request)
@@ -122,16 +122,6 @@ def _applies(
     # Before "when": the answer to one request must not be cached for another.
     _mark(request)
     return requirement.when is None or bool(requirement.when(request, *args, **kwargs))
-
-
-def _not_a_user(request: HttpRequest) -> str:
-    if not request.user.is_authenticated:
-        return "login"
-    if not request.user.is_active:
-        return "inactive"
-    # A grant belongs to a session. A user who came by a token has none.
-    owner = request.session.get(SESSION_KEY)
-    return "" if owner == str(request.user.pk) else "login"
 
 
 def _passes(request: HttpRequest, sought: Sought) -> bool:

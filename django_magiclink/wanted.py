@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import BadRequest, ImproperlyConfigured
@@ -22,7 +22,8 @@ from .models import Approval
 from .requirements import Requirement, are_names
 from .status import Status
 
-_EVER = datetime(2000, 1, 1, tzinfo=UTC)
+#: Long enough ago that no approval is older.
+_EVER = timedelta(days=9999)
 
 #: Seconds within which an accepted single use must be used.
 USE_WITHIN = 300
@@ -47,7 +48,7 @@ class Sought:
     def since(self) -> datetime:
         """The earliest time at which the phone may have been answered."""
         if self.max_age == "session":
-            return _EVER
+            return timezone.now() - _EVER
         age = timedelta(seconds=int(self.max_age) or USE_WITHIN)
         return timezone.now() - age
 

@@ -11,13 +11,11 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
-from django.shortcuts import resolve_url
-from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve
 
 from ..conf import app_settings
 from ..inventory import Door, ListedView, middleware_position
 from ..middleware import ApprovalMiddleware
-from ..rules import Rule
+from ..rules import Rule, get_login
 from .settings import wrong_values
 
 
@@ -106,20 +104,15 @@ def unused_exemptions(views: Sequence[ListedView]) -> Iterator[CheckMessage]:
 def lost_login(views: Sequence[ListedView]) -> Iterator[CheckMessage]:
     """Say that those who come to a rule without a login are sent nowhere."""
     by_rules = any(guard.door is Door.RULE for view in views for guard in view.guards)
-    if by_rules and not _leads_somewhere(settings.LOGIN_URL):
+    if by_rules and not _is_elsewhere(settings.LOGIN_URL) and get_login() is None:
         yield Warning(
-            "MAGICLINK_RULES guards views and LOGIN_URL leads to none.",
+            "MAGICLINK_RULES guards views and LOGIN_URL leads to no view of its own.",
             hint="Set LOGIN_URL to the name or the path of the login view, which is "
-            "then exempt from the rules.",
+            "then exempt from the rules. Where the view takes parts of its address, "
+            "name it in MAGICLINK_EXEMPT, and silence this check.",
             id="django_magiclink.W003",
         )
 
 
-def _leads_somewhere(login_url: Any) -> bool:
-    try:
-        url = urlsplit(resolve_url(login_url))
-        if not url.netloc:
-            resolve(url.path.removeprefix(get_script_prefix().rstrip("/")))
-    except (NoReverseMatch, Resolver404):
-        return False
-    return True
+def _is_elsewhere(login_url: Any) -> bool:
+    return bool(urlsplit(str(login_url)).netloc)

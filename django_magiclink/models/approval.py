@@ -122,7 +122,7 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
 
 @lru_cache
 def _accepted_sql(alias: str) -> str:
-    rows = Approval.objects.filter(binding="").filter(answered__gte=timezone.now())
+    rows = Approval.objects.filter(binding="-").filter(answered__gte=timezone.now())
     rows = rows.filter(status=Status.ACCEPTED).order_by("-answered")
     compiler = rows.values_list("pk")[:20].query.get_compiler(alias)
     return str(compiler.as_sql()[0])

@@ -75,6 +75,8 @@ function run(card, go, mayStart) {
   }
 
   function started(body) {
+    // The dialog was closed meanwhile, and nobody waits for an answer any more.
+    if (!card.isConnected) return post(body.cancel_url, cancelForm);
     statusUrl = body.status_url;
     cancelUrl = body.cancel_url;
     mayRepeat = true;
@@ -243,26 +245,38 @@ function post(url, form) {
   return ask(url, { method: "POST", body });
 }
 
-/* One question at a time: the next may be answered by the same approval. */
 let questions = Promise.resolve();
+let open = 0;
 
+/*
+ * One question at a time. What has waited for its turn is "late": the request is sent
+ * again first, as the approval before it may have changed what the guard answers.
+ */
 function askInDialog(problem, mayStart, signal) {
-  const answer = questions.then(() => openDialog(problem.card, mayStart, signal));
+  const late = open > 0;
+  open += 1;
+  const answer = questions
+    .then(() => (late ? "late" : openDialog(problem.card, mayStart, signal)))
+    .finally(() => (open -= 1));
   questions = answer.catch(() => {});
   return answer;
 }
 
 /* Resolves to "approved", "stale" if the request needs a new challenge, or "". */
 async function openDialog(html, mayStart, signal) {
+  if (signal?.aborted) return "";
   const dialog = document.createElement("dialog");
   dialog.className = "magiclink magiclink-dialog";
   dialog.innerHTML = html;
-  document.body.append(dialog);
   const style = dialog.querySelector("link");
+  // The policy of this page knows its own nonce only.
+  if (style) style.nonce = document.querySelector("[nonce]")?.nonce ?? "";
+  document.body.append(dialog);
   await new Promise((ready) => {
     if (!style || style.sheet) return ready();
     style.onload = style.onerror = ready;
   });
+  let watch; // for who takes the dialog out of the page
   const answer = await new Promise((resolve) => {
     dialog.ariaLabel = dialog.querySelector("h1").textContent;
     dialog.showModal();
@@ -273,11 +287,14 @@ async function openDialog(html, mayStart, signal) {
     };
     dialog.addEventListener("cancel", giveUp);
     signal?.addEventListener("abort", giveUp);
+    if (signal?.aborted) giveUp();
+    watch = setInterval(() => dialog.isConnected || giveUp(), 500);
     for (const button of dialog.querySelectorAll("[data-close]")) {
       button.hidden = false;
       button.addEventListener("click", () => resolve(""));
     }
   });
+  clearInterval(watch);
   dialog.close();
   dialog.remove();
   return answer;
@@ -299,21 +316,28 @@ async function problemOf(response) {
 }
 
 /* fetch() that asks for the approval that is missing, and then sends the same again. */
-async function fetchApproved(input, init = {}, onQuestion = () => {}) {
+async function fetchApproved(input, init = {}, mayStart = hasUser(), onQuestion) {
   if (!isOurs(input.url ?? input)) return fetch(input, init);
-  const mayStart = hasUser();
   const headers = new Headers(init.headers ?? input.headers);
   headers.set("X-Approval-Dialog", "1");
+  const method = (init.method ?? input.method ?? "GET").toUpperCase();
   let send = () => fetch(input.clone?.() ?? input, { ...init, headers });
-  for (let round = 0; ; round += 1) {
+  // Guards may stand behind each other, but not many.
+  for (let rounds = 0; ; ) {
     const response = await send();
     const problem = await problemOf(response);
-    // Guards may stand behind each other, but not many.
-    if (!problem || round === 3) return response;
-    // What was sent has been carried out by then, and led to a page with a guard.
-    if (response.redirected) send = () => fetch(response.url, { headers });
-    onQuestion();
-    if (!(await askInDialog(problem, mayStart, init.signal))) return response;
+    if (!problem || rounds === 3) return response;
+    if (response.redirected) send = () => fetch(...ledTo(response.url, problem));
+    onQuestion?.();
+    const answer = await askInDialog(problem, mayStart, init.signal ?? input.signal);
+    if (!answer) return response;
+    if (answer !== "late") rounds += 1;
+  }
+
+  /* What led there may have been carried out: only what the guard refused is sent. */
+  function ledTo(url, problem) {
+    if (problem.method !== method) return [url, { headers, signal: init.signal }];
+    return [input.clone ? new Request(url, input.clone()) : url, { ...init, headers }];
   }
 }
 
@@ -354,33 +378,42 @@ async function clear(url, method, data, enctype) {
   const init = { method, headers };
   if (method === "get") url.search = fields;
   else init.body = enctype === "multipart/form-data" ? data : fields;
-  for (;;) {
+  for (let rounds = 0; rounds < 3; ) {
     const response = await fetch(url, init);
     const problem = !response.redirected && (await problemOf(response));
     const passes = response.headers.get("X-Approval") === "pass";
     if (!problem) return (passes && !response.redirected) || present(response);
     const answer = await askInDialog(problem, mayStart);
-    if (answer !== "stale") return answer;
+    if (answer === "approved" || !answer) return answer;
+    if (answer !== "late") rounds += 1;
   }
 }
 
 /* No guard was there, so the view has run: show what it has answered. */
 async function present(response) {
-  const type = response.headers.get("Content-Type") ?? "";
-  if (response.redirected) {
-    location.assign(response.url);
-  } else if (response.status === 204) {
-    // Nothing to show.
-  } else if (type.startsWith("text/html")) {
+  const header = (name) => response.headers.get(name) ?? "";
+  const kept = header("Content-Disposition").startsWith("attachment");
+  const isPage = header("Content-Type").startsWith("text/html");
+  // What is shown here has the rights of this page.
+  const apart = header("Content-Security-Policy").includes("sandbox");
+  if (response.redirected) location.assign(response.url);
+  else if (isPage && response.status !== 204 && !kept && !apart) {
     const html = await response.text();
     history.pushState(null, "", response.url);
+    const { pathname, search } = location;
     document.open();
     document.write(html);
     document.close();
     boot();
-    addEventListener("popstate", () => location.reload());
-  } else {
-    location.assign(URL.createObjectURL(await response.blob()));
+    addEventListener("popstate", () => {
+      if (location.pathname + location.search !== pathname + search) location.reload();
+    });
+  } else if (response.status !== 204) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await response.blob());
+    const named = /filename="?([^";]+)/.exec(header("Content-Disposition"));
+    link.download = named?.[1] ?? "";
+    link.click();
   }
 }
 
@@ -394,29 +427,46 @@ function keepBody({ detail: { xhr } }) {
   };
 }
 
+const asked = new WeakSet();
+
 async function onLoad(event) {
-  const { xhr, requestConfig: config, pathInfo } = event.detail;
+  const { xhr, requestConfig: config } = event.detail;
   const type = xhr.getResponseHeader("Content-Type");
   if (!isProblem(xhr.status, type, xhr.responseURL)) return;
   const problem = JSON.parse(xhr.response);
   if (!problem.card) return;
   event.preventDefault();
-  const url = new URL(pathInfo.finalRequestPath, document.baseURI);
-  url.hash = "";
-  const redirected = xhr.responseURL !== url.href;
-  if (!(await askInDialog(problem, hasUser()))) return;
-  xhr.open(redirected ? "GET" : config.verb.toUpperCase(), xhr.responseURL);
-  for (const name in config.headers) {
-    const value = config.headers[name];
-    if (value !== null) xhr.setRequestHeader(name, value);
+  // One that polls goes on behind the dialog.
+  if (asked.has(config.elt)) return;
+  asked.add(config.elt);
+  const mayStart = hasUser() && Boolean(config.triggeringEvent?.isTrusted);
+  const answer = await askInDialog(problem, mayStart);
+  asked.delete(config.elt);
+  if (!answer) return;
+  // What led to another method may have been carried out.
+  const same = problem.method === config.verb.toUpperCase();
+  xhr.open(problem.method, xhr.responseURL);
+  for (const name in config.headers) setHeader(xhr, name, config.headers[name]);
+  xhr.send(same ? bodies.get(xhr) : null);
+}
+
+function setHeader(xhr, name, value) {
+  if (value === null) return;
+  try {
+    xhr.setRequestHeader(name, value);
+  } catch {
+    // As htmx itself does with what no header can hold.
+    xhr.setRequestHeader(name, encodeURIComponent(value));
+    xhr.setRequestHeader(`${name}-URI-AutoEncoded`, "true");
   }
-  xhr.send(redirected ? null : bodies.get(xhr));
 }
 
 /* htmx 4 takes the fetch it is given. */
 function giveFetch({ detail: { ctx } }) {
   ctx.fetch = async (url, init) => {
-    const response = await fetchApproved(url, init, () => clearTimeout(ctx.requestTimeout));
+    const mayStart = hasUser() && Boolean(ctx.sourceEvent?.isTrusted);
+    const wait = () => clearTimeout(ctx.requestTimeout);
+    const response = await fetchApproved(url, init, mayStart, wait);
     if (await problemOf(response)) ctx.swap = "none";
     return response;
   };
@@ -434,9 +484,11 @@ function boot() {
   if (card) runPage(card);
 }
 
-export { fetchApproved as fetch };
+const publicFetch = (input, init) => fetchApproved(input, init);
+
+export { publicFetch as fetch };
 // A second address of this file, such as one with a hash, is another module.
-if (!window.magiclink?.fetch) {
-  window.magiclink = { fetch: fetchApproved };
+if (typeof window.magiclink?.fetch !== "function") {
+  window.magiclink = { fetch: publicFetch };
   boot();
 }
