@@ -123,6 +123,25 @@ def test_an_approval_is_for_what_was_shown(browser, endpoint, sandbox, runs):
     assert browser.post("/transfer/", ten).status_code == 200
 
 
+def test_a_body_that_is_a_form_and_json_is_refused(browser, endpoint, runs):
+    # Some editors begin a file so, and json.loads() takes it.
+    body = b'\xef\xbb\xbf{"amount": "1000", "payee": "x", "y": "&amount=1&payee=Bo&z="}'
+    form = "application/x-www-form-urlencoded"
+
+    assert browser.post("/transfer/", body, content_type=form).status_code == 400
+    assert runs() == []
+
+
+def test_a_guard_for_the_session_works_without_time_zones(
+    browser, endpoint, sandbox, settings
+):
+    settings.USE_TZ = False
+
+    browser.approve(browser.get("/session/"), sandbox)
+
+    assert browser.get("/session/").status_code == 200
+
+
 def test_methods_that_are_not_named_are_not_guarded(browser, runs):
     form = browser.get("/transfer/")
 

@@ -484,6 +484,14 @@ def test_the_view_at_login_url_is_exempt(
     assert (browser.get(url).status_code == 200) == opened
 
 
+def test_a_login_page_that_is_many_pages_is_not_exempt(browser, endpoint, settings):
+    settings.MAGICLINK_RULES = EVERYTHING
+    settings.LOGIN_URL = "/accounts/login/"
+
+    assert browser.get("/accounts/login/").status_code == 401
+    assert browser.get("/accounts/delete/").status_code == 401
+
+
 @pytest.mark.parametrize("login_url", ["/app/signin/", "signin"])
 def test_login_url_is_found_below_a_script_prefix(
     browser, endpoint, settings, login_url

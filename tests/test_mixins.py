@@ -24,6 +24,7 @@ from django_magiclink.status import Status
 
 from .conftest import Browser
 from .doors import admin as sites
+from .doors import urls as door_urls
 from .doors.grants import HTML, NAVIGATION, grant
 from .models import Run
 
@@ -635,3 +636,27 @@ def test_an_action_is_used_up_once_by_two_tabs(browser, endpoint, there):
 
     assert codes == [302, 401]
     assert Approval.objects.get().status == Status.CONSUMED
+
+
+def test_whoever_comes_straight_to_the_form_is_asked(
+    browser, endpoint, there, settings
+):
+    class Straight(ApprovalModelAdminMixin, ModelAdmin):
+        approval_for = {"add": {"scope": "add"}, "change": {"scope": "change"}}
+
+    model_admin = Straight(Run, AdminSite())
+    urls = type("urls", (), {})
+    urls.urlpatterns = [
+        path("straight/", lambda request: model_admin.changeform_view(request)),
+        path(
+            "straight/<object_id>/",
+            lambda request, object_id: model_admin.changeform_view(request, object_id),
+        ),
+        *door_urls.urlpatterns,
+    ]
+    settings.ROOT_URLCONF = urls
+
+    for address, scope in [("/straight/", "add"), (f"/straight/{there.pk}/", "change")]:
+        refused = browser.post(address, {"view": "changed", "seen": "{}"})
+        assert refused.status_code == 401
+        assert refused.json()["scope"] == scope

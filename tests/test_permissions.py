@@ -20,6 +20,7 @@ from .models import Run
 pytestmark = pytest.mark.django_db
 
 USE = {"max_age": 0}
+WINDOW = {"max_age": 300}
 JSON = "application/json"
 TYPE = "application/problem+json"
 
@@ -477,4 +478,49 @@ def test_an_exception_handler_that_handles_nothing_still_refuses(
     browser.raise_request_exception = False
 
     assert browser.get("/api/").status_code == 500
+    assert runs() == []
+
+
+MIDDLEWARE = "django_magiclink.middleware.ApprovalMiddleware"
+VICTIM = {"Authorization": "Basic " + b64encode(b"victim:secret").decode()}
+
+
+@pytest.fixture
+def victim(django_user_model):
+    return django_user_model.objects.create_user("victim", password="secret")
+
+
+@pytest.mark.parametrize("rule", [{"view": "open_api"}, {"all": True}])
+def test_a_rule_takes_no_users_approval_for_another_ones_token(
+    browser, endpoint, settings, victim, runs, rule
+):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, MIDDLEWARE]
+    settings.MAGICLINK_RULES = [rule | WINDOW]
+    grant(browser.get("/api/open/"), **WINDOW)
+
+    assert browser.get("/api/open/").status_code == 200
+    assert browser.get("/api/open/", headers=VICTIM).json()["reason"] == "login"
+    assert Browser().get("/api/open/", headers=VICTIM).status_code == 401
+    assert Browser().get("/api/open/").status_code == 401
+    assert runs() == ["open for anna"]
+
+
+def test_a_rule_for_all_lets_strangers_to_an_api_that_knows_sessions_only(
+    browser, endpoint, settings, victim, runs
+):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, MIDDLEWARE]
+    settings.MAGICLINK_RULES = [{"all": True} | WINDOW]
+
+    assert Browser().get("/api/session/", headers=VICTIM).status_code == 200
+    assert browser.get("/api/session/", headers=VICTIM).status_code == 401
+    assert runs() == ["open for AnonymousUser"]
+
+
+@pytest.mark.parametrize("method", ["get", "post", "options"])
+def test_no_method_from_a_header_gets_past(browser, endpoint, runs, method):
+    send = getattr(browser, method)
+
+    refused = send("/api/overridden/", headers={"X-HTTP-Method-Override": "DELETE"})
+
+    assert refused.status_code == 401
     assert runs() == []

@@ -21,6 +21,7 @@ async def asynchronous(request):
         ({"scope": "å"}, "scope="),
         ({"scope": None}, "scope="),
         ({"max_age": -1}, "max_age="),
+        ({"max_age": 10**8}, "max_age="),
         ({"max_age": "60"}, "max_age="),
         ({"max_age": True}, "max_age="),
         ({"max_age": 1.5}, "max_age="),

@@ -239,6 +239,69 @@ def test_what_was_carried_out_is_not_sent_again_after_a_redirect(host, sandbox):
     assert runs() == ["plain_then_look", "look"]
 
 
+def test_a_post_that_leads_back_to_its_own_page_is_carried_out_once(host):
+    page = host("fetch")
+
+    fetch(page, ["/shown_after/", POST])
+
+    answer(page, "200 shown")
+    assert runs() == ["shown_after POST", "shown_after GET"]
+
+
+def test_what_was_moved_is_sent_again_as_it_was(host):
+    page = host("fetch")
+
+    fetch(page, ["/moved/", {"method": "PUT", "body": "text"}])
+
+    answer(page, "200 pay ran")
+    assert the_run()["method"] == "PUT"
+    assert the_run()["body"] == "text"
+
+
+def test_what_was_sent_twice_rings_once_and_says_what_was_done(host, sandbox):
+    page = host("fetch")
+
+    fetch(page, ["/pay/", POST], ["/pay/", POST])
+
+    state(page, "ask")
+    expect(dialog(page)).to_contain_text("This was carried out at")
+    dialog(page).get_by_role("button", name="Close").click()
+    answer(page, "200 pay ran")
+    assert len(sandbox.calls) == 1
+
+
+def test_a_dialog_that_is_taken_away_keeps_nobody_waiting(host, sandbox):
+    page = host("fetch")
+    sandbox.script("manual")
+    fetch(page, ["/look/"])
+    state(page, "waiting")
+
+    with page.expect_response("**/cancel/"):
+        page.evaluate("document.querySelector('dialog').remove()")
+
+    answer(page, "^401 ")
+    sandbox.reject()
+    sandbox.script("accept")
+    fetch(page, ["/pay/", POST])
+    answer(page, "200 pay ran")
+
+
+def test_who_gives_up_while_the_phone_is_asked_gives_that_up_too(host, sandbox):
+    page = host("fetch")
+    sandbox.script("manual")
+    held = []
+    page.route("**/start/", lambda route: held.append(route))
+    fetch(page, ["/pay/", POST])
+    page.wait_for_selector(".magiclink-asking")
+
+    page.keyboard.press("Escape")
+    answer(page, "^401 ")
+    with page.expect_response("**/cancel/"):
+        held[0].continue_()
+
+    assert Approval.objects.get().status == "cancelled"
+
+
 def test_two_guards_behind_each_other_are_both_asked_for(host, sandbox):
     page = host("fetch")
 
@@ -485,6 +548,39 @@ def test_a_page_that_is_shown_so_asks_as_well(host):
     assert runs() == ["plain_page", "pay"]
 
 
+def test_a_file_is_kept_and_not_shown(host):
+    page = host("form", action="/attachment/")
+
+    with page.expect_download() as download:
+        fill_in(page)
+
+    assert download.value.suggested_filename == "theirs.html"
+    expect(page.locator("[name=note]")).to_have_value("two\nlines")
+    assert runs() == ["attachment"]
+
+
+def test_a_start_that_is_always_refused_comes_to_an_end(host):
+    page = host("form", action="/look/", method="get", plain=1)
+    page.route("**/start/", lambda route: route.fulfill(status=403, body="no"))
+    sent = []
+    page.on("request", lambda request: "/look/" in request.url and sent.append(1))
+
+    fill_in(page)
+
+    expect(page.locator("[data-magiclink]")).to_have_attribute("aria-busy", "false")
+    assert len(sent) == 3
+    assert runs() == []
+
+
+def test_an_element_of_the_page_with_the_modules_name_is_in_nobodys_way(host):
+    page = host("form", action="/pay/", named=1)
+
+    fill_in(page)
+
+    expect(page.locator("body")).to_have_text("pay ran")
+    assert the_run()["fields"] == SENT
+
+
 def test_a_view_that_answers_nothing_leaves_the_page(host):
     page = host("form", action="/nothing/")
 
@@ -569,6 +665,36 @@ def test_htmx_carries_nothing_out_again_after_a_redirect(htmx):
 
     answer(page, "^look ran$")
     assert runs() == ["plain_then_look", "look"]
+
+
+def test_htmx_leads_back_to_its_own_address_once(htmx):
+    page = htmx(action="/shown_after/")
+
+    fill_in(page)
+
+    answer(page, "^shown$")
+    assert runs() == ["shown_after POST", "shown_after GET"]
+
+
+def test_htmx_asks_once_for_a_double_click(htmx, sandbox):
+    page = htmx(action="/pay/")
+
+    page.fill("[name=note]", "twice")
+    page.dblclick("#send")
+
+    expect(page.locator("#answer")).to_have_text("pay ran", timeout=10_000)
+    assert len(sandbox.calls) == 1
+    assert runs() == ["pay"]
+
+
+def test_htmx_rings_no_phone_for_what_nobody_did(htmx):
+    page = htmx(action="/look/", method="get")
+    page.click("[name=note]")
+
+    page.evaluate("() => { htmx.ajax('GET', '/look/', { target: '#answer' }); }")
+
+    state(page, "ask")
+    assert Approval.objects.count() == 0
 
 
 def test_htmx_is_left_alone_where_nothing_is_guarded(htmx):

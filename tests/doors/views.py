@@ -237,6 +237,19 @@ class MissingApi(Api):
     get = run
 
 
+class OpenApi(APIView):
+    """Has no guard of its own, and two ways to know who asks."""
+
+    authentication_classes = [SessionAuthentication, BasicAuthentication]
+
+    def get(self, request):
+        return ran(f"open for {request.user}")
+
+
+class SessionApi(OpenApi):
+    authentication_classes = [SessionAuthentication]
+
+
 class OverriddenApi(Api):
     """Takes the method from a header, as older clients need it."""
 

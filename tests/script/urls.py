@@ -15,6 +15,9 @@ urlpatterns = [
             "pay_then_look",
             "plain_page",
             "nothing",
+            "shown_after",
+            "moved",
+            "attachment",
             "led_away",
             "evil",
         ]

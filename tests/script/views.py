@@ -46,6 +46,27 @@ def plain_then_look(request):
     return HttpResponseRedirect("/look/")
 
 
+@approval_required(scope="shown", max_age=60, methods=["GET"], text="Show it")
+def shown_after(request):
+    """Leads a POST back to itself, as many forms do."""
+    ran(request, f"shown_after {request.method}")
+    if request.method == "POST":
+        return HttpResponseRedirect(request.path)
+    return HttpResponse("shown")
+
+
+def moved(request):
+    """Leads on without a change of the method."""
+    return HttpResponse(status=307, headers={"Location": "/pay/"})
+
+
+def attachment(request):
+    """What somebody has uploaded, for reading elsewhere."""
+    ran(request, "attachment")
+    headers = {"Content-Disposition": 'attachment; filename="theirs.html"'}
+    return HttpResponse("<h1>Theirs</h1>", headers=headers)
+
+
 @approval_required(scope="other", max_age=60, text="Open it")
 def pay_then_look(request):
     ran(request, "pay_then_look")
