@@ -11,6 +11,8 @@ import requests
 
 from .demo import ROOT, Demo
 
+pytestmark = pytest.mark.processes
+
 ADMINS_PHONE = "+46701740606"
 #: Nothing from elsewhere, and nothing inline.
 POLICY = "default-src 'self';"

@@ -10,6 +10,8 @@ from django_magiclink.sandbox import Sandbox
 
 from .servers import Peak, PostgreSQL, Site, SQLite, until
 
+pytestmark = pytest.mark.processes
+
 REPEATS = 200
 STARTS = 300
 WAITS = 100
