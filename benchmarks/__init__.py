@@ -1,0 +1,1 @@
+"""What the project claims against other packages, measured; see README.md here."""
