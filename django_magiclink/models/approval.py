@@ -122,6 +122,7 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
 
 @lru_cache
 def _accepted_sql(alias: str) -> str:
+    # Filters in the order of the parameters that accepted() gives; the values are lost.
     rows = Approval.objects.filter(binding="-").filter(answered__gte=timezone.now())
     rows = rows.filter(status=Status.ACCEPTED).order_by("-answered")
     compiler = rows.values_list("pk")[:20].query.get_compiler(alias)
