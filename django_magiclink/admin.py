@@ -10,8 +10,10 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
+from . import approvals, notices
 from .fields import Sealed
 from .models import ApiKey, Approval, Endpoint, PhoneNumber
 
@@ -102,11 +104,49 @@ class ApiKeyAdmin(admin.ModelAdmin):
             obj.enter(form.cleaned_data["secret"])
 
 
+class PhoneNumberForm(forms.ModelForm):
+    """Takes a number in spite of its user, so it asks why."""
+
+    reason = forms.CharField(
+        label=_("reason"),
+        max_length=200,
+        help_text=_(
+            "Why the user cannot change it with an approval on the present phone. "
+            "It is logged, and what that phone has approved ends."
+        ),
+    )
+
+    class Meta:
+        model = PhoneNumber
+        fields = ["user", "number", "verified_at"]
+
+
 @admin.register(PhoneNumber)
 class PhoneNumberAdmin(admin.ModelAdmin):
+    form = PhoneNumberForm
     list_display = ["user", "__str__", "verified_at"]
     # Not autocomplete_fields, which need a registered user admin with a search.
     raw_id_fields = ["user"]
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        # The entry names the number, masked, already.
+        return form.cleaned_data["reason"]
+
+    def save_model(
+        self, request: HttpRequest, obj: PhoneNumber, form: Any, change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        notices.of_phone(obj.user, by=request.user)
+
+    def delete_model(self, request: HttpRequest, obj: PhoneNumber) -> None:
+        super().delete_model(request, obj)
+        notices.of_phone(obj.user, by=request.user)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for phone in queryset.select_related("user"):
+            self.delete_model(request, phone)
 
 
 @admin.register(Approval)
@@ -117,6 +157,26 @@ class ApprovalAdmin(admin.ModelAdmin):
     list_filter = ["status", "scope"]
     list_select_related = False
     show_full_result_count = False
+    # Nobody but the phone's owner needs the code, and nobody at all the hashes.
+    exclude = ["code", "number_hash", "session_hash", "binding"]
+    actions = ["revoke_users"]
+
+    @admin.action(
+        description=_("End all approvals of their users"), permissions=["revoke"]
+    )
+    def revoke_users(self, request: HttpRequest, queryset: Any) -> None:
+        ended = 0
+        for approval in queryset.exclude(user=None):
+            ended += approvals.revoke(approval.user_id)
+            self.log_change(request, approval, "All approvals of the user were ended.")
+        self.message_user(
+            request,
+            ngettext("%d approval has ended.", "%d approvals have ended.", ended)
+            % ended,
+        )
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("django_magiclink.revoke_approval")
 
     def state(self, approval: Approval) -> str:
         return str(approval.state.label)

@@ -13,6 +13,7 @@ from typing import Any
 from django.utils import timezone, translation
 from django.views.decorators.debug import sensitive_variables
 
+from . import notices
 from .client import GRACE, MideyeClient, Texts
 from .exceptions import (
     CallError,
@@ -27,6 +28,9 @@ from .status import Status
 
 logger = logging.getLogger("django_magiclink")
 
+#: Seconds after the tap within which its code must be typed.
+TYPE_WITHIN = 60
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Call:
@@ -35,6 +39,8 @@ class _Call:
     number: str = field(repr=False)
     timeout: int
     texts: Texts
+    #: Whether a code must be typed before the tap counts.
+    typed: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +64,7 @@ def perform(
     call = run(partial(_claim, pk))
     if call is not None:
         outcome = _ask(call)
-        run(partial(_record, pk, call.endpoint, outcome))
+        run(partial(_record, pk, call, outcome))
 
 
 def _claim(pk: uuid.UUID) -> _Call | None:
@@ -71,26 +77,34 @@ def _claim(pk: uuid.UUID) -> _Call | None:
     except Exception as error:
         logger.error("Approval %s is not sent: %s", pk, type(error).__name__)
         kind = error.reason if isinstance(error, Refused) else "no_endpoint"
-        Approval.objects.advance(pk, Status.FAILED, error_kind=kind, live_slot=None)
+        _give_up(pk, kind)
         return None
+
+
+def _give_up(pk: uuid.UUID, kind: str) -> None:
+    # It was never sent after all, so that no limit counts it.
+    Approval.objects.advance(
+        pk, Status.FAILED, error_kind=kind, live_slot=None, sent=None
+    )
 
 
 @sensitive_variables("number")
 def _prepare(approval: Approval) -> _Call:
     if approval.user is None or not approval.user.is_active:
         raise Inactive
-    number = PhoneNumber.objects.of(approval.user)
+    number = PhoneNumber.objects.of(approval.user, approval.purpose)
     if hash_number(number) != approval.number_hash:
         raise NoPhone
     endpoint = Endpoint.objects.of_approval(approval.endpoint_id)
     with translation.override(approval.language or None):
-        texts = endpoint.texts(approval.text, approval.code)
+        texts = endpoint.texts(approval.text, approval.code, approval.code_mode)
     return _Call(
         endpoint=endpoint,
         client=endpoint.client(),
         number=number,
         timeout=approval.timeout,
         texts=texts,
+        typed=approval.code_mode == "type",
     )
 
 
@@ -99,38 +113,47 @@ def _ask(call: _Call) -> _Outcome:
         answer = call.client.authenticate(
             call.number, timeout=call.timeout, texts=call.texts
         )
+    except NotSent as error:
+        return _failed(error.kind, over=True, sent=None)
     except CallError as error:
-        return _failed(error.kind, over=isinstance(error, NotSent))
+        return _failed(error.kind, over=False)
     except Exception as error:
         # Only the type: whatever broke may have the number in its text.
         logger.error("The call broke: %s", type(error).__name__)
         return _failed("error", over=False)
-    return _Outcome(
-        status=answer.status,
-        over=answer.documented,
-        columns={
-            "answer_code": answer.code,
-            "http_status": answer.http_status,
-            "error_kind": answer.error_kind,
-        },
-    )
+    columns = {
+        "answer_code": answer.code,
+        "http_status": answer.http_status,
+        "error_kind": answer.error_kind,
+    }
+    if answer.documented:
+        columns["answered"] = timezone.now()
+    return _Outcome(status=answer.status, over=answer.documented, columns=columns)
 
 
-def _failed(kind: str, *, over: bool) -> _Outcome:
-    columns = {"answer_code": "", "http_status": None, "error_kind": kind}
+def _failed(kind: str, *, over: bool, **columns: Any) -> _Outcome:
+    columns |= {"answer_code": "", "http_status": None, "error_kind": kind}
     return _Outcome(status=Status.FAILED, over=over, columns=columns)
 
 
-def _record(pk: uuid.UUID, endpoint: Endpoint, outcome: _Outcome) -> None:
-    columns = outcome.columns | ({"live_slot": None} if outcome.over else {})
-    if not Approval.objects.advance(pk, outcome.status, **columns):
-        _record_late(pk, outcome.status, columns)
-    endpoint.note_use(columns["answer_code"] or columns["error_kind"])
+def _record(pk: uuid.UUID, call: _Call, outcome: _Outcome) -> None:
+    status, columns = outcome.status, dict(outcome.columns)
+    if outcome.over:
+        columns["live_slot"] = None
+    if status == Status.ACCEPTED and call.typed:
+        until = timezone.now() + timedelta(seconds=TYPE_WITHIN)
+        status, columns["deadline"] = Status.CONFIRMING, until
+    if not Approval.objects.advance(pk, status, **columns):
+        _record_late(pk, outcome)
+    call.endpoint.note_use(columns["answer_code"] or columns["error_kind"])
+    notices.of_outcome(pk)
 
 
-def _record_late(pk: uuid.UUID, answer: Status, columns: dict[str, Any]) -> None:
-    logger.warning("Approval %s: a late %s is ignored.", pk, answer.value)
-    columns["answered"] = timezone.now()
+def _record_late(pk: uuid.UUID, outcome: _Outcome) -> None:
+    logger.warning("Approval %s: a late %s is ignored.", pk, outcome.status.value)
+    columns = outcome.columns | {"answered": timezone.now()}
+    if outcome.over:
+        columns["live_slot"] = None
     if not Approval.objects.advance(pk, Status.EXPIRED, **columns):
         # Cancelled meanwhile: the status stays, the audit hears of the answer.
         Approval.objects.filter(pk=pk).update(**columns)

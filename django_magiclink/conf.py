@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -30,7 +30,8 @@ class AppSettings:
     RULES: Sequence[Mapping[str, Any]] = ()
     #: Names of views that no rule guards, ``*`` stands for any characters.
     EXEMPT: Sequence[str] = ()
-    #: ``"show"`` displays two digits on the page and the phone; ``None`` shows none.
+    #: ``"show"`` displays two digits on the page and the phone, to compare; ``"type"``
+    #: only on the phone, to type on the page; ``None`` makes none.
     CODE: str | None = "show"
     #: Dotted path of the class that runs the blocking call in the background.
     DISPATCHER: str = "django_magiclink.dispatchers.thread.ThreadDispatcher"
@@ -39,6 +40,12 @@ class AppSettings:
     #: ``user -> E.164 number or None``, callable or dotted path, for projects that
     #: store numbers elsewhere; what it returns counts as verified.
     GET_PHONE_NUMBER: str | Callable[[Any], str | None] | None = None
+    #: How often a phone may be asked: what differs from ``limits.DEFAULTS``. ``None``
+    #: turns a limit off.
+    LIMITS: Mapping[str, int | None] = {}
+    #: What "That was not me" brings about: ``"lock"`` keeps the phone from being asked
+    #: for ``lock_seconds``, ``"sessions"`` ends the user's other sessions.
+    ON_REPORT: Collection[str] = ("lock",)
     #: Two-letter region of numbers that are typed without a country code.
     PHONE_REGION: str | None = None
     #: ``request -> str``, callable or dotted path; the default is ``REMOTE_ADDR``.

@@ -62,13 +62,19 @@ class Busy(Refused):
 
 
 class Limited(Refused):
-    """The phone may not be asked now; ``retry_after`` is in seconds."""
+    """
+    The phone may not be asked now; ``retry_after`` is in seconds.
+
+    ``limit`` is the one of ``MAGICLINK_LIMITS`` that was reached, ``live`` where
+    another prompt is on the phone, or ``reported`` after "That was not me".
+    """
 
     reason = "limited"
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(f"Not before {retry_after} s.")
+    def __init__(self, retry_after: int, limit: str = "live") -> None:
+        super().__init__(f"Not before {retry_after} s, for {limit}.")
         self.retry_after = retry_after
+        self.limit = limit
 
 
 class CallError(MagicLinkError):

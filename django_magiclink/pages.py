@@ -42,12 +42,16 @@ _WORDS = {
     Status.CANCELLED: _("You cancelled. Decline the request if it is on your phone."),
     Status.EXPIRED: _("Nobody answered in time."),
 }
+_TO_BE_TYPED = _("Answer on your phone, and keep the code that it shows.")
+_REPORTED = _("Thank you. If somebody else may know your password, change it now.")
+_LOCKED = _("Your phone will not be asked for a while.")
 _REFUSED_BY_SERVER = _("The approval service refused the request.")
 _UNREACHABLE = _("The approval service cannot be reached.")
 _FAILURES = {
     "refused": _REFUSED_BY_SERVER,
     "busy": _("Too many approvals are under way. Try again in a moment."),
     "no_phone": _("Your phone number has changed. Ask again."),
+    "code": _("That was not the code, so nothing was carried out. Ask again."),
     "dns": _UNREACHABLE,
     "connect": _UNREACHABLE,
     "tls": _UNREACHABLE,
@@ -93,6 +97,11 @@ def show(
 def describe(approval: Approval) -> str:
     """Return where ``approval`` stands, in words for its user."""
     state = approval.state
+    if approval.reported:
+        locked = "lock" in app_settings.ON_REPORT
+        return f"{_REPORTED} {_LOCKED}" if locked else str(_REPORTED)
+    if state == Status.SENT and approval.code_mode == "type":
+        return str(_TO_BE_TYPED)
     if state == Status.FAILED and approval.error_kind in _FAILURES:
         return str(_FAILURES[approval.error_kind])
     return str(_WORDS[state])
@@ -116,6 +125,8 @@ class Page:
     retry_after: int | None
     trusted: bool
     approval: Approval | None
+    #: What the user declined lately, and may not have asked for.
+    doubtful: Approval | None
     #: Whether that approval lets the request pass, if it is only repeated.
     granted: bool
     #: Whether it stands in somebody else's page, which keeps the request.
@@ -148,6 +159,8 @@ class Page:
         approval = self.approval
         if approval is None or approval.state in (Status.ACCEPTED, Status.CONSUMED):
             return "ask"
+        if approval.state == Status.CONFIRMING:
+            return "confirming"
         return "waiting" if approval.state in UNDECIDED else "ended"
 
     @property
@@ -185,7 +198,11 @@ class Page:
                 "message": describe(self.approval),
                 "status_url": reverse("django_magiclink:status", args=approval),
                 "cancel_url": reverse("django_magiclink:cancel", args=approval),
+                "report_url": reverse("django_magiclink:report", args=approval),
             }
+        if self.doubtful is not None and self.doubtful != self.approval:
+            doubtful = [self.doubtful.pk]
+            context["doubt_url"] = reverse("django_magiclink:report", args=doubtful)
         return context
 
 

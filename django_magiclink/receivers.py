@@ -1,19 +1,21 @@
-"""What ends an approval from outside: logout, and a new login."""
+"""What ends approvals from outside: logout, deactivation, another phone, …"""
 
 from __future__ import annotations
 
 import logging
 from typing import Any
 
-from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import SESSION_KEY, get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import DatabaseError
+from django.db.models.signals import post_delete, post_save, pre_delete
 from django.dispatch import receiver
 from django.http import HttpRequest
 
 from . import approvals
 from .binding import has_nonce, renew_nonce, session_hash
+from .models import Endpoint, PhoneNumber
 
 logger = logging.getLogger("django_magiclink")
 
@@ -38,6 +40,43 @@ def end_session(request: HttpRequest | None, user: Any, **kwargs: Any) -> None:
     except DatabaseError as error:
         # Nobody may be kept from logging out; without the nonce no grant counts.
         logger.error("Approvals were not ended: %s", type(error).__name__)
+
+
+@receiver(post_save)
+def end_deactivated(sender: type, instance: Any, raw: bool = False, **kw: Any) -> None:
+    """End what a user was granted who is active no more, and what is still asked."""
+    if raw or not isinstance(instance, get_user_model()):
+        return
+    if not instance.is_active:
+        approvals.revoke(instance)
+
+
+@receiver(post_save, sender=PhoneNumber)
+def end_of_other_phone(
+    instance: PhoneNumber, update_fields: Any = None, **kwargs: Any
+) -> None:
+    """End what another number has approved."""
+    if update_fields is None or not {"number", "verified_at"}.isdisjoint(update_fields):
+        approvals.revoke(instance.user_id)
+
+
+@receiver(post_delete, sender=PhoneNumber)
+def end_of_phone(instance: PhoneNumber, **kwargs: Any) -> None:
+    """End what a number has approved that is there no more."""
+    approvals.revoke(instance.user_id)
+
+
+@receiver(post_save, sender=Endpoint)
+def end_disabled(instance: Endpoint, **kwargs: Any) -> None:
+    """End what came by an endpoint that is not to be used any more."""
+    if not instance.enabled:
+        approvals.revoke_endpoint(instance)
+
+
+@receiver(pre_delete, sender=Endpoint)
+def end_deleted(instance: Endpoint, **kwargs: Any) -> None:
+    """End what came by an endpoint that is about to go."""
+    approvals.revoke_endpoint(instance)
 
 
 def _session(request: HttpRequest | None) -> SessionBase | None:

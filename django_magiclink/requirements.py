@@ -22,6 +22,9 @@ SCOPE = re.compile(r"[a-z0-9][a-z0-9._:-]{0,63}")
 #: What a max_age may be.
 MAX_AGE = 'seconds up to a year, 0 for one request, or "session"'
 
+#: What a code may be.
+CODE = '"show", "type" or None'
+
 #: What the attributes of a class that name these options begin with.
 PREFIX = "approval_"
 
@@ -39,7 +42,7 @@ class Requirement:
     says. ``methods`` and ``when`` narrow the requests that are guarded. ``params`` are
     what the approval is bound to and ``text`` is what the phone shows of it.
     ``endpoint`` names one in the database, ``timeout`` is how many seconds the phone
-    waits, ``code`` is ``"show"`` or ``None``.
+    waits, ``code`` is ``"show"``, ``"type"`` or ``None``.
 
     Callables for ``params``, ``when``, ``endpoint`` and ``text`` take ``(request,
     *args, **kwargs)`` of the view. Raise
@@ -141,7 +144,7 @@ class Requirement:
                 self.timeout is None or is_timeout(self.timeout),
                 "15 to 300 seconds",
             ),
-            ("code", self.code in ("show", None, SITE_CODE), '"show" or None'),
+            ("code", self.code == SITE_CODE or is_code(self.code), CODE),
         ]
 
     def _check_text(self, text: str) -> None:
@@ -172,10 +175,10 @@ class Requirement:
 
     @property
     def code_mode(self) -> str:
-        """``"show"``, or the empty string for no code."""
+        """``"show"``, ``"type"``, or the empty string for no code."""
         code = app_settings.CODE if self.code == SITE_CODE else self.code
-        if code not in ("show", None):
-            raise ImproperlyConfigured('MAGICLINK_CODE must be "show" or None.')
+        if not is_code(code):
+            raise ImproperlyConfigured(f"MAGICLINK_CODE must be {CODE}.")
         return code or ""
 
     @property
@@ -191,6 +194,11 @@ def is_max_age(value: object) -> bool:
         and not isinstance(value, bool)
         and 0 <= value <= 366 * 24 * 3600
     )
+
+
+def is_code(value: object) -> bool:
+    """Tell whether ``value`` can be a code: shown, typed, or none."""
+    return value in ("show", "type", None)
 
 
 def is_timeout(value: object) -> bool:

@@ -1,9 +1,26 @@
-"""What happens to approvals, for audit trails and alerts."""
+"""What happens to approvals and phones, for audit trails, alerts and mails to users."""
 
 from django.dispatch import Signal
 
 #: A phone is to be asked. Sent with ``approval``.
 approval_requested = Signal()
 
+#: A phone was not asked. Sent with ``user``, ``scope``, ``reason`` (the word in a
+#: problem body), ``limit`` (the one that was reached, if any) and ``retry_after``
+#: (seconds).
+approval_refused = Signal()
+
 #: An approval has moved on. Sent with ``pk`` and its new ``status``.
 approval_changed = Signal()
+
+#: Somebody was asked for what they had not asked for. Sent with ``approval`` and the
+#: ``request`` that says so.
+approval_reported = Signal()
+
+#: Something that its user should hear of by another way, such as a mail. Sent with
+#: ``user``, ``kind`` and ``details``, a dict:
+#:
+#: * ``locked``: the phone is not asked before ``until``
+#: * ``accepted_after_failures``: ``approval``, after so many ``failures`` in a row
+#: * ``phone_changed``: to ``number``, masked; ``by`` is the user who changed it
+security_notice = Signal()

@@ -40,6 +40,9 @@ TRANSITIONS: dict[Status, set[Status]] = {
     Status.ACCEPTED: {Status.CONSUMED, Status.REVOKED},
 }
 
+#: The phone has said yes, whatever became of that later.
+GRANTED = frozenset({Status.ACCEPTED, Status.CONSUMED, Status.REVOKED})
+
 #: Nobody knows the outcome yet: the only states in which a page goes on waiting.
 UNDECIDED = frozenset({Status.PENDING, Status.SENT, Status.CONFIRMING})
 

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.cache import patch_cache_control
+from django.views.decorators.debug import sensitive_variables
 
 from . import approvals
 from .bodies import (
@@ -24,7 +25,7 @@ from .challenges import Challenge, Clearance
 from .exceptions import Expired, Refused
 from .identities import missing_user
 from .models import PhoneNumber
-from .phones import mask
+from .phones import hash_number, mask
 from .requirements import Requirement
 from .wanted import Inquiry, Sought, Wanted
 
@@ -157,16 +158,18 @@ def _challenge(request: HttpRequest, wanted: Wanted, **values: Any) -> Challenge
     )
 
 
+@sensitive_variables("number")
 def _answerable(request: HttpRequest, wanted: Wanted) -> Challenge:
     try:
-        phone = mask(PhoneNumber.objects.of(request.user))
+        number = PhoneNumber.objects.of(request.user, wanted.purpose)
         approvals.ready_endpoint(wanted.endpoint)
     except Refused as refusal:
         return _challenge(request, wanted, reason=refusal.reason)
     return _challenge(
         request,
-        wanted,
-        phone=phone,
+        # The phone that the page names is the one that will be asked.
+        replace(wanted, number_hash=hash_number(number)),
+        phone=mask(number),
         files=tuple(request.FILES) if is_form(request) else (),
         trusted=request.method != "POST" or _passes_csrf(request),
     )

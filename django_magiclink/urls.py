@@ -11,4 +11,5 @@ urlpatterns = [
     path("start/", views.start, name="start"),
     path("<uuid:pk>/", views.status, name="status"),
     path("<uuid:pk>/cancel/", views.cancel, name="cancel"),
+    path("<uuid:pk>/report/", views.report, name="report"),
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,7 +28,11 @@ from django.views.decorators.debug import (
     sensitive_post_parameters,
     sensitive_variables,
 )
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import (
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
 
 from . import approvals, pages
 from .binding import session_hash
@@ -40,10 +43,8 @@ from .decorators import EveryAlias
 from .dispatchers import get_dispatcher
 from .exceptions import Busy, Expired, Refused
 from .models import Approval
-from .status import UNDECIDED
+from .status import UNDECIDED, Status
 from .wanted import Wanted
-
-logger = logging.getLogger("django_magiclink")
 
 _STATUS_OF = {"limited": 429, "busy": 503}
 
@@ -120,16 +121,19 @@ def start(request: HttpRequest) -> HttpResponseBase:
         "status_url": reverse("django_magiclink:status", args=[approval.pk]),
         "live_url": None,
         "cancel_url": reverse("django_magiclink:cancel", args=[approval.pk]),
-        "code": approval.code or None,
+        "code": approval.shown_code or None,
         "expires_in": approval.expires_in,
     }
     return JsonResponse(body, status=200 if joined else 201)
 
 
 @_own_view
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
+@csrf_protect
 def status(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     approval = _own_approval(request, pk)
+    if request.method == "POST":
+        return _confirm(request, approval)
     # Looking must not keep a session alive, also with SESSION_SAVE_EVERY_REQUEST: the
     # middleware saves no dict, and everyone else can still read it.
     request.session = dict(request.session.items())  # type: ignore[assignment]
@@ -146,6 +150,31 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     if approval is not None:
         approvals.cancel(pk)
         approval.refresh_from_db()
+    return _answer(request, approval)
+
+
+@_own_view
+@require_POST
+@csrf_protect
+def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+    # Of any session of the user's: it may well be somebody else who has asked.
+    mine = Approval.objects.primary().filter(user=request.user.pk, pk=pk)
+    approval = mine.first() if request.user.is_authenticated else None
+    if approval is not None:
+        approvals.report(approval, request)
+        approval.refresh_from_db()
+    return _answer(request, approval)
+
+
+def _confirm(request: HttpRequest, approval: Approval | None) -> HttpResponseBase:
+    if approval is not None and approval.state == Status.CONFIRMING:
+        approvals.confirm(approval.pk, _posted(request, "code").strip())
+        approval.refresh_from_db()
+    return _answer(request, approval)
+
+
+def _answer(request: HttpRequest, approval: Approval | None) -> HttpResponseBase:
+    """Answer a program with the state, and a person with the page they came from."""
     if not pages.are_wanted(request):
         return _state(approval)
     challenge = _posted_challenge(request)
@@ -154,13 +183,17 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
 
 @sensitive_variables()
 def _posted_challenge(request: HttpRequest) -> Challenge | None:
-    token = request.POST.get("challenge", "")
-    if request.content_type == "application/json":
-        try:
-            token = json.loads(request.body)["challenge"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            token = ""
-    return _challenge(request, str(token))
+    return _challenge(request, _posted(request, "challenge"))
+
+
+@sensitive_variables()
+def _posted(request: HttpRequest, name: str) -> str:
+    if request.content_type != "application/json":
+        return request.POST.get(name, "")
+    try:
+        return str(json.loads(request.body)[name])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 @sensitive_variables()
@@ -195,12 +228,6 @@ def _show(challenge: Challenge) -> HttpResponseBase:
 
 
 def _refuse(challenge: Challenge, refusal: Refused) -> HttpResponseBase:
-    logger.info(
-        "User %s is refused scope %s: %s.",
-        challenge.request.user.pk,
-        challenge.wanted.scope,
-        refusal.reason,
-    )
     status = _STATUS_OF.get(refusal.reason, 403)
     return challenge.refused(refusal).response(status)
 

@@ -64,6 +64,8 @@ class Wanted(Sought):
     code: str
     text: str
     session_hash: str
+    #: Of the phone that the challenge names; no other is asked.
+    number_hash: str = ""
 
     @classmethod
     def by_nobody(cls, requirement: Requirement) -> Wanted:

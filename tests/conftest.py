@@ -6,6 +6,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
+from django_magiclink.limits import DEFAULTS
 from django_magiclink.models import ApiKey, Approval, Endpoint, PhoneNumber
 from django_magiclink.sandbox import Sandbox
 from django_magiclink.status import UNDECIDED
@@ -20,6 +21,12 @@ def user(db):
     anna = get_user_model().objects.create_user("anna", password="secret")
     PhoneNumber.objects.create(user=anna, number=NUMBER, verified_at=timezone.now())
     return anna
+
+
+@pytest.fixture
+def unlimited(settings):
+    """Let a phone be asked again at once, where limits are not what a test is about."""
+    settings.MAGICLINK_LIMITS = dict.fromkeys(DEFAULTS)
 
 
 @pytest.fixture(scope="session")

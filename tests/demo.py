@@ -1,5 +1,6 @@
 """The example project, run as its users run it: ``manage.py demo``."""
 
+import json
 import os
 import re
 import signal
@@ -7,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 from threading import Timer
+
+from django_magiclink.limits import DEFAULTS
 
 ROOT = Path(__file__).parent.parent
 MANAGE = [sys.executable, "manage.py"]
@@ -89,6 +92,8 @@ class Demo:
             # The tests have settings of their own.
             "DJANGO_SETTINGS_MODULE": "example_project.settings",
             "DATABASE_URL": f"sqlite:///{self.database}",
+            # Each test asks the same phones.
+            "MAGICLINK_LIMITS": json.dumps(dict.fromkeys(DEFAULTS)),
         }
         return {"cwd": ROOT, "env": os.environ | given | environment, "text": True}
 

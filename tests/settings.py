@@ -64,6 +64,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 LOGGING_CONFIG = None
 
 MAGICLINK_SANDBOX = True
+MAGICLINK_LIMITS = env.json("MAGICLINK_LIMITS", default={})
 MAGICLINK_FIELD_KEYS = ["dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk="]
 MAGICLINK_SERVER_URL = env("MIDEYE_URL", default="")
 MAGICLINK_API_KEY = env("MIDEYE_API_KEY", default="")

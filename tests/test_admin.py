@@ -131,7 +131,7 @@ def test_a_second_endpoint_is_not_the_default(admin, endpoint):
 
 def test_a_number_is_checked_and_listed_masked(admin):
     user = get_user_model().objects.create_user("anna")
-    entered = {"user": user.pk, "number": "+46 70 174 06 05"}
+    entered = {"user": user.pk, "number": "+46 70 174 06 05", "reason": "New here"}
     wrong = admin.post(f"{ADMIN}/phonenumber/add/", entered | {"number": "070"})
     assert "Enter the number with its country code" in wrong.text
 

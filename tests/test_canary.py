@@ -148,8 +148,8 @@ def test_an_error_report_has_nothing_that_was_typed(
 @pytest.mark.parametrize(
     "place",
     [
-        "approvals.mask",
-        "approvals.hash_number",
+        "asking.mask",
+        "asking.hash_number",
         "models.endpoint.MideyeClient",
         "models.phone_number.parse",
         "phones.phonenumbers.format_number",

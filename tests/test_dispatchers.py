@@ -98,7 +98,7 @@ def test_a_forked_process_starts_its_own_threads(monkeypatch):
 
 
 def test_a_database_that_is_down_loses_the_answer_and_grants_nothing(
-    user, endpoint, sandbox, monkeypatch, caplog
+    user, endpoint, sandbox, monkeypatch, caplog, unlimited
 ):
     def down(*args, **kwargs):
         raise ConnectionError("+46701740605")

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from django_magiclink import approvals
+from django_magiclink import approvals, asking, endings
 from django_magiclink.exceptions import (
     Busy,
     Inactive,
@@ -232,7 +232,9 @@ def test_the_phone_is_asked_one_thing_at_a_time(user, endpoint, values):
     assert Approval.objects.count() == 1
 
 
-def test_two_users_who_share_a_phone_are_asked_one_after_the_other(user, endpoint):
+def test_two_users_who_share_a_phone_are_asked_one_after_the_other(
+    user, endpoint, unlimited
+):
     bo = get_user_model().objects.create_user("bo")
     PhoneNumber.objects.create(
         user=bo, number=user.magiclink_phone.number, verified_at=timezone.now()
@@ -267,7 +269,7 @@ def test_a_slot_that_is_let_go_between_two_looks_can_be_had(
         if len(looks) == 2:
             Approval.objects.filter(pk=holder.pk).update(live_slot=None)
 
-    monkeypatch.setattr(approvals, "_open", let_go)
+    monkeypatch.setattr(asking, "_open", let_go)
     approval, joined = ask(user, binding="c" * 64)
 
     assert approval != holder
@@ -277,13 +279,13 @@ def test_a_slot_that_is_let_go_between_two_looks_can_be_had(
 def test_a_request_that_loses_both_races_joins_the_winner(user, endpoint, monkeypatch):
     holder, _ = ask(user)
     found = iter([None, None, holder])
-    monkeypatch.setattr(approvals, "_open", lambda wanted: next(found))
+    monkeypatch.setattr(asking, "_open", lambda wanted: next(found))
 
     assert ask(user) == (holder, True)
 
 
 def test_a_holder_that_has_just_gone_means_one_second(user, endpoint, monkeypatch):
-    monkeypatch.setattr(approvals, "_insert", lambda *args, **columns: None)
+    monkeypatch.setattr(asking, "_insert", lambda *args: None)
 
     with pytest.raises(Limited) as refusal:
         ask(user)
@@ -726,7 +728,7 @@ def test_an_answer_while_it_is_revoked_does_not_save_a_grant(user, monkeypatch):
         Approval.objects.advance(pk, Status.ACCEPTED)
         return False
 
-    monkeypatch.setattr(approvals, "cancel", answered_meanwhile)
+    monkeypatch.setattr(endings, "cancel", answered_meanwhile)
 
     assert approvals.revoke(user) == 1
     assert state(approval) == Status.REVOKED

@@ -47,7 +47,7 @@ async def asynchronous(request):
         ({"timeout": 301}, "timeout="),
         ({"timeout": "60"}, "timeout="),
         ({"timeout": True}, "timeout="),
-        ({"code": "type"}, "code="),
+        ({"code": "tap"}, "code="),
         ({"code": ""}, "code="),
     ],
 )

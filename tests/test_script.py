@@ -183,7 +183,7 @@ def test_a_decline_is_said_and_gives_the_problem_back(host, sandbox):
     assert runs() == []
 
 
-def test_after_a_decline_one_may_ask_again(host, sandbox):
+def test_after_a_decline_one_may_ask_again(host, sandbox, unlimited):
     page = host("fetch")
     sandbox.script("reject")
     fetch(page, ["/pay/", POST])
@@ -460,7 +460,7 @@ def test_a_form_that_was_approved_already_is_just_submitted(host, sandbox):
     assert len(sandbox.calls) == 1
 
 
-def test_after_a_decline_the_form_is_as_it_was(host, sandbox):
+def test_after_a_decline_the_form_is_as_it_was(host, sandbox, unlimited):
     page = host("form", action="/pay/")
     sandbox.script("reject")
 
@@ -629,7 +629,7 @@ def test_htmx_sends_the_same_again_and_swaps(htmx, sandbox):
     assert the_run()["files"] == {"file": [FILE["name"], DIGEST]}
 
 
-def test_htmx_swaps_nothing_after_a_decline(htmx, sandbox):
+def test_htmx_swaps_nothing_after_a_decline(htmx, sandbox, unlimited):
     page = htmx(action="/pay/")
     sandbox.script("reject")
 

@@ -473,7 +473,7 @@ def test_a_form_waits_with_its_fields_and_goes_on(browser, endpoint, sandbox, ru
 
 
 def test_after_a_decline_the_same_values_can_be_asked_again(
-    browser, endpoint, sandbox, runs
+    browser, endpoint, sandbox, runs, unlimited
 ):
     sandbox.script("manual")
     waiting = submit(
@@ -496,7 +496,7 @@ def test_after_a_decline_the_same_values_can_be_asked_again(
 
 @pytest.mark.parametrize("answer", ["reject", "accept"])
 def test_a_start_that_a_reload_sends_again_rings_no_phone(
-    browser, endpoint, sandbox, answer
+    browser, endpoint, sandbox, answer, unlimited
 ):
     sandbox.script(answer)
     page = browser.post("/transfer/", TEN, headers=HTML)

@@ -19,6 +19,7 @@ urlpatterns = [
         for name in [
             "default",
             "payroll",
+            "phone",
             "once",
             "transfer",
             "get_only",

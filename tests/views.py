@@ -6,6 +6,7 @@ import time
 from threading import Thread
 
 from django.contrib.auth import get_user_model, login
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
@@ -21,6 +22,7 @@ from django_magiclink.bodies import is_form
 from django_magiclink.client import Texts
 from django_magiclink.decorators import approval_required
 from django_magiclink.dispatchers import get_dispatcher
+from django_magiclink.enrolment import change_number
 from django_magiclink.models import Approval, Endpoint, PhoneNumber
 from django_magiclink.phones import hash_number
 from django_magiclink.status import UNDECIDED, Status
@@ -53,6 +55,14 @@ def ran(request, view):
 @approval_required
 def default(request):
     return ran(request, "default")
+
+
+def phone(request):
+    try:
+        refused = change_number(request, request.POST["number"])
+    except ValidationError as error:
+        return HttpResponse(str(error.messages), status=400)
+    return refused or ran(request, "phone")
 
 
 @approval_required(scope="payroll", max_age=60)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from ..client import MideyeClient
 from ..conf import PREFIX, AppSettings, app_settings
 from ..dispatchers import BaseDispatcher, get_dispatcher
 from ..fields import Sealed
-from ..requirements import MAX_AGE, is_max_age, is_timeout
+from ..limits import DEFAULTS, LIMIT, is_limit
+from ..requirements import CODE, MAX_AGE, is_code, is_max_age, is_timeout
+from ..sessions import can_be_searched
 
 _Valid = Callable[[Any], bool]
 
@@ -27,6 +29,10 @@ def _is_text(value: object) -> bool:
 
 def _is_list(value: object) -> bool:
     return isinstance(value, (list, tuple))
+
+
+def _is_collection(value: object) -> bool:
+    return isinstance(value, (list, tuple, set, frozenset))
 
 
 def _is_callable(value: object) -> bool:
@@ -62,7 +68,7 @@ RULES: dict[str, tuple[_Valid, str]] = {
         lambda value: _is_list(value) and all(map(_is_text, value)),
         "a list of names of views",
     ),
-    "CODE": (lambda value: value in ("show", None), '"show" or None'),
+    "CODE": (is_code, CODE),
     "DISPATCHER": (_is_dispatcher, "the dotted path of a BaseDispatcher"),
     "MAX_WAITING": (
         lambda value: type(value) is int and value > 0,
@@ -74,6 +80,18 @@ RULES: dict[str, tuple[_Valid, str]] = {
         'a region such as "SE", or None',
     ),
     "CLIENT_ADDRESS": (_is_callable, "a callable, its dotted path, or None"),
+    "LIMITS": (
+        lambda value: (
+            isinstance(value, Mapping)
+            and value.keys() <= DEFAULTS.keys()
+            and all(map(is_limit, value.values()))
+        ),
+        f"a dict of {', '.join(DEFAULTS)}, each {LIMIT}",
+    ),
+    "ON_REPORT": (
+        lambda value: _is_collection(value) and {*value} <= {"lock", "sessions"},
+        'a list of "lock", "sessions" or neither',
+    ),
     "FIELD_KEYS": (
         lambda value: _is_list(value) and all(map(_is_text, value)),
         "a list of keys made with 'manage.py magiclink_field_key'",
@@ -88,7 +106,12 @@ def check_settings(**kwargs: Any) -> Sequence[CheckMessage]:
     """Say which setting is wrong, and what it should be."""
     messages = [*wrong_values(), *_misspelt()]
     # What follows builds on these values.
-    return messages or [*_server(), *_field_keys(), *get_dispatcher().check()]
+    return messages or [
+        *_server(),
+        *_field_keys(),
+        *_report(),
+        *get_dispatcher().check(),
+    ]
 
 
 @register(Tags.security, deploy=True)
@@ -154,3 +177,14 @@ def _field_keys() -> Iterator[CheckMessage]:
         Sealed.seal("", "")
     except ImproperlyConfigured as error:
         yield Error(str(error), id="django_magiclink.E004")
+
+
+def _report() -> Iterator[CheckMessage]:
+    if "sessions" in app_settings.ON_REPORT and not can_be_searched():
+        yield Error(
+            'MAGICLINK_ON_REPORT has "sessions", and SESSION_ENGINE keeps them where '
+            "those of one user cannot be found.",
+            hint="Keep them in the database (django.contrib.sessions.backends.db or "
+            'cached_db), or leave "sessions" out: what was approved ends anyway.',
+            id="django_magiclink.E015",
+        )

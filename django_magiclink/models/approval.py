@@ -92,7 +92,9 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
         guard = {
             Status.SENT: Q(start_by__gte=now),
             Status.CONFIRMING: Q(deadline__gte=now),
-            Status.ACCEPTED: Q(deadline__gte=now),
+            # A tap alone does not do where a code must be typed.
+            Status.ACCEPTED: Q(deadline__gte=now)
+            & (Q(status=Status.CONFIRMING) | ~Q(code_mode="type")),
         }.get(target, Q())
         if target == Status.SENT:
             changes["sent"] = now
@@ -157,6 +159,8 @@ class Approval(models.Model):
     purpose = models.CharField(_("purpose"), max_length=16, default="step-up")
     text = models.CharField(_("text"), max_length=250, blank=True)
     code = models.CharField(_("code"), max_length=2, blank=True)
+    #: ``"show"``, ``"type"``, or empty where there is no code.
+    code_mode = models.CharField(_("code mode"), max_length=4, blank=True)
     timeout = models.PositiveSmallIntegerField(_("timeout"), default=60)
     language = models.CharField(_("language"), max_length=16, blank=True)
     masked_number = models.CharField(_("phone"), max_length=16, blank=True)
@@ -176,6 +180,7 @@ class Approval(models.Model):
     sent = models.DateTimeField(_("sent"), null=True)
     answered = models.DateTimeField(_("answered"), null=True)
     consumed = models.DateTimeField(_("used"), null=True)
+    reported = models.DateTimeField(_("reported as not asked for"), null=True)
     deadline = models.DateTimeField(_("deadline"), default=_start_by)
     live_until = models.DateTimeField(_("live until"), default=_start_by)
     # NULL, not "", is what a unique column may hold many times.
@@ -190,6 +195,7 @@ class Approval(models.Model):
         verbose_name = _("approval")
         verbose_name_plural = _("approvals")
         ordering = ["-created"]
+        permissions = [("revoke_approval", _("Can end the approvals of a user"))]
         indexes = [
             models.Index(fields=["user", "-created"], name="magiclink_user_created"),
             models.Index(
@@ -211,6 +217,14 @@ class Approval(models.Model):
 
     @property
     def expires_in(self) -> int:
-        """Seconds for which the phone still waits for an answer."""
-        ends = (self.sent or timezone.now()) + timedelta(seconds=self.timeout)
+        """Seconds for which the phone still waits for an answer, or the page for it."""
+        if self.status == Status.CONFIRMING:
+            ends = self.deadline
+        else:
+            ends = (self.sent or timezone.now()) + timedelta(seconds=self.timeout)
         return max(0, round((ends - timezone.now()).total_seconds()))
+
+    @property
+    def shown_code(self) -> str:
+        """The code that the page shows; one to be typed only the phone shows."""
+        return self.code if self.code_mode == "show" else ""

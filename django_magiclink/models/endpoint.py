@@ -9,6 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, router, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
@@ -180,16 +181,29 @@ class Endpoint(models.Model):
             active = self.keys.filter(retired=None)
             active.update(last_used=timezone.now(), last_result=result)
 
-    def texts(self, text: str, code: str) -> Texts:
-        """Return what the phone shows when it is asked to approve ``text``."""
-        title = self.title_text or app_settings.SITE_NAME
-        shown = f"{text} {_('Code:')} {code}" if code else text
+    def texts(self, text: str, code: str, code_mode: str) -> Texts:
+        """
+        Return what the phone shows when it is asked to approve ``text``.
+
+        What an administrator entered is looked up in the project's translations too. A
+        code that is to be typed stands on the page after Accept as well: the app may
+        show no other text.
+        """
+        title = _translated(self.title_text) or str(app_settings.SITE_NAME)
+        coded = f"{_('Code:')} {code}" if code else ""
+        shown = f"{text} {coded}".strip()
+        accepted = _translated(self.accepted_text)
         return Texts(
             title=title,
             authentication=shown,
             sms=f"{title}: {shown}" if title else shown,
-            accept_button=self.accept_button_text,
-            reject_button=self.reject_button_text,
-            accepted=self.accepted_text,
-            rejected=self.rejected_text,
+            accept_button=_translated(self.accept_button_text),
+            reject_button=_translated(self.reject_button_text),
+            accepted=f"{accepted} {coded}".strip() if code_mode == "type" else accepted,
+            rejected=_translated(self.rejected_text),
         )
+
+
+def _translated(text: str) -> str:
+    # gettext("") is the header of the catalogue.
+    return gettext(text) if text else ""

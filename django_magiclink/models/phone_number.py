@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -21,17 +22,21 @@ logger = logging.getLogger("django_magiclink")
 
 class PhoneNumberManager(models.Manager["PhoneNumber"]):
     @sensitive_variables("number")
-    def of(self, user: Any) -> str:
+    def of(self, user: Any, purpose: str = "step-up") -> str:
         """
         Return the E.164 number that approvals of ``user`` go to.
 
-        Raise :exc:`~django_magiclink.exceptions.NoPhone` if none counts: a number that
-        is stored here must be verified, one that ``MAGICLINK_GET_PHONE_NUMBER`` gives
-        is taken as such.
+        For the purpose ``enrol`` that is the one that is yet to be verified. Raise
+        :exc:`~django_magiclink.exceptions.NoPhone` if none counts: a number that is
+        stored here must be verified, one that ``MAGICLINK_GET_PHONE_NUMBER`` gives is
+        taken as such.
         """
         lookup = app_settings.GET_PHONE_NUMBER
-        if lookup is None:
-            verified = self.filter(user_id=user.pk, verified_at__isnull=False)
+        rows = self.filter(user_id=user.pk)
+        if purpose == "enrol":
+            number = rows.values_list("pending_number", flat=True).first()
+        elif lookup is None:
+            verified = rows.filter(verified_at__isnull=False)
             number = verified.values_list("number", flat=True).first()
         else:
             number = (import_string(lookup) if isinstance(lookup, str) else lookup)(
@@ -44,6 +49,20 @@ class PhoneNumberManager(models.Manager["PhoneNumber"]):
         except ValidationError:
             logger.error("The phone number of user %s cannot be read.", user.pk)
         raise NoPhone
+
+    @sensitive_variables("number")
+    def propose(self, user: Any, number: str) -> None:
+        """Note the E.164 ``number`` as one that ``user`` is about to verify."""
+        # It alone is written: what the present number has approved goes on.
+        rows = self.filter(user_id=user.pk)
+        if not rows.update(pending_number=number):
+            self.get_or_create(user=user, defaults={"pending_number": number})
+
+    @sensitive_variables("number")
+    def replace(self, user: Any, number: str) -> None:
+        """Make the E.164 ``number`` that of ``user``: the phone itself has agreed."""
+        columns = {"number": number, "verified_at": timezone.now()}
+        self.update_or_create(user=user, defaults=columns | {"pending_number": ""})
 
 
 class PhoneNumber(models.Model):

@@ -17,6 +17,9 @@ function run(card, go, mayStart) {
   const startForm = find("[data-start]");
   const cancelForm = find("[data-cancel]");
   const repeatForm = find("[data-repeat]");
+  const typeForm = find("[data-type]");
+  const reportForms = [...card.querySelectorAll("[data-report]")];
+  const isOpen = () => words.state === "waiting" || words.state === "confirming";
   let statusUrl = words.statusUrl;
   let cancelUrl = cancelForm?.getAttribute("action");
   let timer;
@@ -35,7 +38,7 @@ function run(card, go, mayStart) {
   addEventListener("online", wake);
   addEventListener("pageshow", onPageShow);
   const clock = setInterval(tick, 500);
-  if (words.state === "waiting") look();
+  if (isOpen()) look();
   else if (words.state === "accepted" && !isPage) repeat();
   else if (words.autostart === "yes" && mayStart) whenSeen(start);
   return cancel;
@@ -43,6 +46,8 @@ function run(card, go, mayStart) {
   function onSubmit(event) {
     if (event.target === startForm) start();
     else if (event.target === cancelForm) cancel();
+    else if (event.target === typeForm) type();
+    else if (reportForms.includes(event.target)) report(event.target);
     else if (words.state === "waiting") look();
     else if (!leaving) return leave(); // "Continue": the browser sends it
     event.preventDefault();
@@ -55,14 +60,14 @@ function run(card, go, mayStart) {
   }
 
   function wake() {
-    if (!document.hidden && words.state === "waiting") look();
+    if (!document.hidden && isOpen()) look();
   }
 
   /* Back on a page that had gone on already: look, but repeat nothing unasked. */
   function onPageShow(event) {
     if (!event.persisted) return;
     leaving = card.classList.toggle("magiclink-leaving", false);
-    if (words.state === "waiting" || words.state === "accepted") look();
+    if (isOpen() || words.state === "accepted") look();
   }
 
   async function start() {
@@ -110,7 +115,7 @@ function run(card, go, mayStart) {
   }
 
   async function cancel() {
-    if (words.state !== "waiting") return;
+    if (!isOpen()) return;
     mayRepeat = false; // what is accepted in spite of this waits for "Continue"
     const mine = nextTurn();
     const [response, body] = await post(cancelUrl, cancelForm);
@@ -119,10 +124,30 @@ function run(card, go, mayStart) {
     else look();
   }
 
+  /* One try: while it is under way nothing else is looked at. */
+  async function type() {
+    const mine = nextTurn();
+    const [response, body] = await post(statusUrl, typeForm);
+    if (mine !== turn) return;
+    typeForm.reset();
+    if (response?.ok && body) told(body);
+    else look();
+  }
+
+  async function report(form) {
+    const url = form.getAttribute("action") ?? `${statusUrl}report/`;
+    const [response, body] = await post(url, form);
+    form.parentNode.hidden = Boolean(response?.ok);
+    show(words.state, body?.message ?? words.offline);
+  }
+
   function told(body) {
     words.outcome = body.status ?? "failed";
     if (body.final === false) {
-      show("waiting", body.message);
+      const typing = body.status === "confirming";
+      const before = words.state;
+      show(typing ? "confirming" : "waiting", body.message);
+      if (typing && before !== words.state) typeForm.elements.code.focus();
       count(body.expires_in);
       lookAfter(body.poll_after);
     } else if (body.status === "accepted") {
@@ -184,7 +209,7 @@ function run(card, go, mayStart) {
 
   function tick() {
     const left = Math.max(0, Math.round((endsAt - Date.now()) / 1000));
-    if (words.state === "waiting") fill("countdown", left);
+    if (isOpen()) fill("countdown", left);
     if (!card.isConnected) clearInterval(clock);
   }
 }

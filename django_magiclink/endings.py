@@ -1,0 +1,104 @@
+"""How approvals end before their time: given up, withdrawn, overdue, reported."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils import timezone
+
+from .binding import session_hash
+from .conf import app_settings
+from .models import Approval, Endpoint
+from .sessions import end_other_sessions
+from .signals import approval_reported
+from .status import UNDECIDED, Status
+
+logger = logging.getLogger("django_magiclink")
+
+#: Seconds for which the user is asked whether what they declined was theirs.
+DOUBT = 86400
+
+
+def cancel(pk: uuid.UUID) -> bool:
+    """
+    Give an undecided approval up, and tell whether this call did it.
+
+    The phone cannot be told: once the call has left, its prompt holds the number until
+    it is answered there or its time is up. What it answers then grants nothing.
+    """
+    unsent = Q(status=Status.PENDING)
+    return Approval.objects.advance(
+        pk, Status.CANCELLED, where=unsent, live_slot=None
+    ) or Approval.objects.advance(pk, Status.CANCELLED)
+
+
+def revoke(user: Any, session: str | None = None) -> int:
+    """
+    End every grant of ``user`` and give up what is still asked; return how many.
+
+    With ``session``, the hash of one, only those of that session.
+    """
+    return _end(Q(user=user) if session is None else Q(session_hash=session))
+
+
+def revoke_endpoint(endpoint: Endpoint) -> int:
+    """End every grant that came by ``endpoint``, and give up what is still asked."""
+    return _end(Q(endpoint=endpoint))
+
+
+def last_declined(user_id: Any) -> Approval | None:
+    """Return what the user declined last, unless it is known by whom it was asked."""
+    since = timezone.now() - timedelta(seconds=DOUBT)
+    rows = Approval.objects.primary().filter(user=user_id, created__gte=since)
+    return rows.filter(status=Status.REJECTED, reported=None).first()
+
+
+def report(approval: Approval, request: HttpRequest) -> bool:
+    """
+    Note that the user declined what they had not asked for; tell whether this is news.
+
+    What their other sessions were granted ends; ``MAGICLINK_ON_REPORT`` says what else.
+    """
+    declined = Approval.objects.primary().filter(status=Status.REJECTED, reported=None)
+    if not declined.filter(pk=approval.pk).update(reported=timezone.now()):
+        return False
+    logger.warning(
+        "Approval %s was not asked for by user %s.", approval.pk, approval.user_id
+    )
+    _end(Q(user=approval.user_id) & ~Q(session_hash=session_hash(request.session)))
+    if "sessions" in app_settings.ON_REPORT:
+        end_other_sessions(request.session)
+    approval_reported.send_robust(Approval, approval=approval, request=request)
+    return True
+
+
+def expire() -> int:
+    """
+    Mark what nobody finished before its deadline; return how many.
+
+    Housekeeping only: such a row reads as expired without it.
+    """
+    overdue = Q(deadline__lt=timezone.now())
+    rows = Approval.objects.primary().filter(overdue, status__in=UNDECIDED)
+    return sum(
+        Approval.objects.advance(pk, Status.EXPIRED, where=overdue)
+        for pk in list(rows.values_list("pk", flat=True))
+    )
+
+
+def _end(whose: Q) -> int:
+    live = Approval.objects.primary().filter(
+        whose, status__in=[*UNDECIDED, Status.ACCEPTED]
+    )
+    return sum(
+        # The answer may come between the two looks, so the first is had again.
+        Approval.objects.advance(pk, Status.REVOKED)
+        or cancel(pk)
+        or Approval.objects.advance(pk, Status.REVOKED)
+        for pk in list(live.values_list("pk", flat=True))
+    )

@@ -1,0 +1,224 @@
+"""May this phone, this user or this address be asked now, and if not, when?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from math import ceil
+from typing import NamedTuple
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Q
+from django.utils import timezone
+
+from .conf import app_settings
+from .exceptions import Limited
+from .models import Approval
+from .status import GRANTED, UNDECIDED, Status
+
+#: What ``MAGICLINK_LIMITS`` leaves out. Times are in seconds.
+DEFAULTS = {
+    "cooldown": 30,
+    "reject_cooldown": 60,
+    "per_15_min": 5,
+    "per_day": 20,
+    "rejects_lock": 3,
+    "no_answers_lock": 5,
+    "lock_seconds": 900,
+    "anonymous_per_hour": 10,
+}
+
+#: What a limit may be.
+LIMIT = "a whole number above 0, or None to turn it off"
+
+#: Who else can make a phone ring is counted apart, and never locks the owner out.
+_BUCKETS = {"enrol": ["enrol"], "passwordless": ["passwordless"]}
+_OWNER = ["step-up", "login", "test"]
+#: For those others: the longest wait, and the shortest time between two prompts. In
+#: between, the phone is free for its owner.
+OTHERS_TIMEOUT = 60
+_OTHERS_COOLDOWN = 120
+
+_QUARTER, _HOUR, _DAY = 900, 3600, 86400
+
+
+class _Prompt(NamedTuple):
+    """One that has reached a phone, or may have, and was not accepted."""
+
+    user_id: object
+    number_hash: str
+    status: str
+    error_kind: str
+    sent: datetime
+    answered: datetime | None
+    deadline: datetime
+    live_until: datetime
+    reported: datetime | None
+
+    @property
+    def ended(self) -> datetime:
+        return self.answered or self.live_until
+
+    @property
+    def is_refusal(self) -> bool:
+        # Whoever typed a wrong code does not have the phone that was tapped.
+        wrong_code = self.status == Status.FAILED and self.error_kind == "code"
+        return self.status == Status.REJECTED or wrong_code
+
+    @property
+    def is_undecided(self) -> bool:
+        return self.status in UNDECIDED and self.deadline >= timezone.now()
+
+    @property
+    def is_unanswered(self) -> bool:
+        late = self.status in UNDECIDED and not self.is_undecided
+        return late or self.status in (Status.NO_ANSWER, Status.EXPIRED)
+
+
+class _Reached(NamedTuple):
+    until: datetime
+    limit: str
+
+
+def check(approval: Approval) -> None:
+    """
+    Raise :exc:`~django_magiclink.exceptions.Limited` if its phone may not be asked now.
+
+    ``approval`` is inserted already, in a transaction that this rolls back: it holds
+    the number's slot, so nobody else counts for that number meanwhile.
+    """
+    now = timezone.now()
+    reached = [*_reached(approval), *_anonymous(approval)]
+    ahead = [each for each in reached if each.until > now]
+    if ahead:
+        until, limit = max(ahead)
+        raise Limited(ceil((until - now).total_seconds()), limit)
+
+
+def locked_until(approval: Approval) -> datetime | None:
+    """Return until when the phone is locked, after how ``approval`` has ended."""
+    locks = [each for group in _groups(approval) for each in _locks(group)]
+    until = max((each.until for each in locks), default=timezone.now())
+    return until if until > timezone.now() else None
+
+
+def longest_wait(purpose: str, timeout: int) -> int:
+    """Return for how many seconds, of ``timeout``, a phone may wait for an answer."""
+    return min(timeout, OTHERS_TIMEOUT) if purpose in _BUCKETS else timeout
+
+
+def failures_before(approval: Approval) -> int:
+    """Return how many prompts of its user went wrong since one was last accepted."""
+    asked = Approval.objects.primary().filter(
+        user=approval.user_id,
+        purpose__in=_BUCKETS.get(approval.purpose, _OWNER),
+        created__gte=timezone.now() - timedelta(seconds=_DAY),
+        created__lt=approval.created,
+    )
+    wrong = asked.filter(
+        Q(status__in=[Status.REJECTED, Status.NO_ANSWER]) | Q(error_kind="code")
+    )
+    accepted = asked.filter(status__in=GRANTED).order_by("-created").first()
+    return (wrong.filter(created__gt=accepted.created) if accepted else wrong).count()
+
+
+def value_of(name: str) -> int | None:
+    """Return a limit as the site has it, ``None`` for one that is turned off."""
+    value = {**DEFAULTS, **app_settings.LIMITS}[name]
+    # Not left to the system checks: a WSGI server does not run them.
+    if not is_limit(value):
+        raise ImproperlyConfigured(f"MAGICLINK_LIMITS: {name} must be {LIMIT}.")
+    return value
+
+
+def is_limit(value: object) -> bool:
+    """Tell whether ``value`` can be a limit."""
+    return value is None or (type(value) is int and value > 0)
+
+
+def _reached(approval: Approval) -> Iterator[_Reached]:
+    for prompts in _groups(approval):
+        yield from _cooldowns(prompts, is_owner=approval.purpose not in _BUCKETS)
+        yield from _caps(prompts)
+        yield from _locks(prompts)
+
+
+def _groups(approval: Approval) -> list[list[_Prompt]]:
+    """The prompts that count, of its number and of its user, whoever shares them."""
+    window = max(_DAY, 2 * (value_of("lock_seconds") or 0))
+    rows = (
+        Approval.objects.primary()
+        .filter(
+            Q(number_hash=approval.number_hash) | Q(user=approval.user_id),
+            purpose__in=_BUCKETS.get(approval.purpose, _OWNER),
+            created__gte=timezone.now() - timedelta(seconds=window),
+            # One that never left has rung no phone.
+            sent__isnull=False,
+        )
+        .exclude(status__in=GRANTED)
+        .order_by("-sent")
+    )
+    prompts = [_Prompt(*row) for row in rows.values_list(*_Prompt._fields)]
+    return [
+        [each for each in prompts if each.number_hash == approval.number_hash],
+        [each for each in prompts if each.user_id == approval.user_id],
+    ]
+
+
+def _cooldowns(prompts: Sequence[_Prompt], is_owner: bool) -> Iterator[_Reached]:
+    for prompt in prompts:
+        # The phone is still ringing, or its prompt was declined as the page asked.
+        if prompt.is_undecided or prompt.status == Status.CANCELLED:
+            continue
+        name = "reject_cooldown" if prompt.is_refusal else "cooldown"
+        seconds = value_of(name)
+        if seconds is not None:
+            pause = seconds if is_owner else max(seconds, _OTHERS_COOLDOWN)
+            yield _Reached(prompt.ended + timedelta(seconds=pause), name)
+
+
+def _caps(prompts: Sequence[_Prompt]) -> Iterator[_Reached]:
+    sent = [each.sent for each in prompts]
+    for name, seconds in (("per_15_min", _QUARTER), ("per_day", _DAY)):
+        yield from _cap(sent, name, seconds)
+
+
+def _cap(times: Sequence[datetime], name: str, seconds: int) -> Iterator[_Reached]:
+    most = value_of(name)
+    if most is not None and len(times) >= most:
+        yield _Reached(times[most - 1] + timedelta(seconds=seconds), name)
+
+
+def _locks(prompts: Sequence[_Prompt]) -> Iterator[_Reached]:
+    seconds = value_of("lock_seconds")
+    if seconds is None:
+        return
+    period = timedelta(seconds=seconds)
+    for name, times in (
+        ("rejects_lock", [each.ended for each in prompts if each.is_refusal]),
+        ("no_answers_lock", [each.ended for each in prompts if each.is_unanswered]),
+    ):
+        most, newest_first = value_of(name), sorted(times, reverse=True)
+        # From the one that made it too many; what lies between does not count.
+        for last, first in zip(
+            newest_first, newest_first[(most or 1) - 1 :], strict=False
+        ):
+            if most is not None and last - first <= period:
+                yield _Reached(last + period, name)
+    if "lock" in app_settings.ON_REPORT:
+        for prompt in prompts:
+            if prompt.reported is not None:
+                yield _Reached(prompt.reported + period, "reported")
+
+
+def _anonymous(approval: Approval) -> Iterator[_Reached]:
+    if approval.purpose != "passwordless":
+        return
+    rows = Approval.objects.primary().filter(
+        address=approval.address,
+        purpose=approval.purpose,
+        created__gte=timezone.now() - timedelta(seconds=_HOUR),
+        sent__isnull=False,
+    )
+    times = list(rows.order_by("-sent").values_list("sent", flat=True))
+    yield from _cap([time for time in times if time], "anonymous_per_hour", _HOUR)

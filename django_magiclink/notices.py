@@ -1,0 +1,38 @@
+"""What the user of an approval should hear of by another way than its page."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Any
+
+from . import limits
+from .models import Approval, PhoneNumber
+from .signals import security_notice
+from .status import GRANTED
+
+logger = logging.getLogger("django_magiclink")
+
+
+def of_outcome(pk: uuid.UUID) -> None:
+    """Tell if the phone is locked now, or was accepted after several failures."""
+    approval = Approval.objects.primary().select_related("user").get(pk=pk)
+    if approval.user is None:
+        return
+    if approval.status in GRANTED:
+        if failures := limits.failures_before(approval):
+            details = {"approval": approval, "failures": failures}
+            _give(approval.user, "accepted_after_failures", **details)
+    elif until := limits.locked_until(approval):
+        _give(approval.user, "locked", until=until)
+
+
+def of_phone(user: Any, by: Any) -> None:
+    """Tell that another number counts for ``user``, and who made it so."""
+    row = PhoneNumber.objects.filter(user=user).first()
+    logger.warning("The phone of user %s was changed by user %s.", user.pk, by.pk)
+    _give(user, "phone_changed", number=str(row or ""), by=by)
+
+
+def _give(user: Any, kind: str, **details: Any) -> None:
+    security_notice.send_robust(Approval, user=user, kind=kind, details=details)

@@ -1,0 +1,446 @@
+"""How often a phone may be asked, told by what happens to those who ask."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import F
+from django.utils import timezone
+
+from django_magiclink import approvals, limits
+from django_magiclink.exceptions import Limited
+from django_magiclink.models import Approval, PhoneNumber
+from django_magiclink.signals import approval_refused, security_notice
+from django_magiclink.status import Status
+
+from ..conftest import NUMBER, Browser
+from ..servers import until
+from ..test_lifecycle import wanted
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HTML = {"Accept": "text/html"}
+TIMES = [
+    "created",
+    "start_by",
+    "sent",
+    "answered",
+    "consumed",
+    "reported",
+    "deadline",
+    "live_until",
+]
+
+
+@pytest.fixture(autouse=True)
+def impatient(endpoint, settings):
+    """So that a phone that nobody answers takes 0.3 s of the test."""
+    endpoint.timeout = 15
+    endpoint.save()
+    settings.MAGICLINK_DISPATCHER = (
+        "django_magiclink.dispatchers.immediate.ImmediateDispatcher"
+    )
+
+
+def pass_time(seconds):
+    """Let everything that has happened lie that much further back."""
+    back = timedelta(seconds=seconds)
+    Approval.objects.update(**{name: F(name) - back for name in TIMES})
+
+
+def ask(browser, sandbox, answer, path="/payroll/"):
+    """Ask for an approval, which the phone's owner answers so; return the response."""
+    sandbox.script(answer)
+    return browser.start(browser.get(path))
+
+
+def wait_after(browser, path="/payroll/"):
+    """Return for how many seconds the phone is not asked again, 0 if it may be."""
+    refused = browser.start(browser.get(path))
+    if refused.status_code == 429:
+        return refused.json()["retry_after"]
+    # Asked by way of trial only.
+    Approval.objects.latest("created").delete()
+    return 0
+
+
+@pytest.mark.covers("R08", "A25")
+@pytest.mark.parametrize(
+    ("answer", "pause"),
+    [
+        ("reject", 60),
+        ("ignore", 30),
+        ("undeliverable", 30),
+        ("bad_request", 30),
+        ("accept", 0),
+    ],
+)
+def test_after_each_outcome_the_phone_rests(browser, sandbox, answer, pause):
+    ask(browser, sandbox, answer)
+    Approval.objects.filter(status=Status.ACCEPTED).update(answered=timezone.now())
+    sandbox.script("accept")
+
+    # Another page: its approval would be joined otherwise.
+    assert wait_after(browser, "/once/") == pytest.approx(pause, abs=1)
+    pass_time(pause)
+    assert wait_after(browser, "/once/") == 0
+
+
+@pytest.mark.covers("R08")
+def test_a_broken_answer_rests_once_the_prompt_can_no_longer_be_answered(
+    browser, sandbox
+):
+    ask(browser, sandbox, "garbage")
+
+    # 15 s for the phone and 10 s for the answer's way; then the rest.
+    assert wait_after(browser) == pytest.approx(25, abs=1)
+    pass_time(26)
+    assert wait_after(browser) == pytest.approx(30, abs=2)
+    pass_time(30)
+    assert ask(browser, sandbox, "accept").status_code == 201
+
+
+@pytest.mark.covers("R08")
+def test_what_never_left_counts_in_no_limit(browser, endpoint, sandbox):
+    # A port that nobody listens on.
+    endpoint.base_url = "http://127.0.0.1:9"
+    endpoint.save()
+    key = endpoint.keys.get()
+    key.enter(sandbox.api_key)
+
+    for _ in range(8):
+        assert browser.start(browser.get("/payroll/")).json()["status"] == "failed"
+
+    assert Approval.objects.filter(sent=None, error_kind="connect").count() == 8
+
+
+@pytest.mark.covers("R08", "R12")
+def test_the_refusal_says_when_and_so_does_the_page(browser, sandbox):
+    ask(browser, sandbox, "reject")
+
+    problem = browser.start(browser.get("/payroll/"))
+    page = browser.get("/payroll/", headers=HTML)
+    refused = browser.post(
+        "/magiclink/start/",
+        {
+            "challenge": browser.get("/payroll/").json()["challenge"],
+            "after": Approval.objects.get().pk,
+        },
+        headers=HTML,
+    )
+
+    assert problem.status_code == 429
+    assert problem.json()["reason"] == "limited"
+    assert int(problem["Retry-After"]) == problem.json()["retry_after"]
+    assert "You declined" in page.text
+    assert refused.status_code == 429
+    assert int(refused["Retry-After"]) in (59, 60)
+    at = timezone.localtime() + timedelta(seconds=int(refused["Retry-After"]))
+    assert f"{at:%H:%M}:" in refused.text
+    assert len(sandbox.calls) == 1
+
+
+@pytest.mark.covers("R08", "A25")
+def test_three_declines_lock_for_15_minutes_whatever_lies_between(browser, sandbox):
+    ask(browser, sandbox, "reject")
+    pass_time(61)
+    ask(browser, sandbox, "accept", "/once/")
+    ask(browser, sandbox, "reject")
+    pass_time(61)
+    ask(browser, sandbox, "reject", "/once/?again")
+
+    assert wait_after(browser) == pytest.approx(900, abs=2)
+    pass_time(890)
+    assert wait_after(browser) == pytest.approx(10, abs=2)
+    pass_time(11)
+    assert ask(browser, sandbox, "accept").status_code == 201
+
+
+@pytest.mark.covers("R08")
+def test_declines_that_lie_further_apart_do_not_lock(browser, sandbox):
+    for _ in range(4):
+        ask(browser, sandbox, "reject")
+        pass_time(460)
+
+    assert ask(browser, sandbox, "accept").status_code == 201
+
+
+@pytest.mark.covers("R08", "A23")
+def test_five_prompts_without_an_answer_lock(browser, sandbox, settings):
+    settings.MAGICLINK_LIMITS = {"per_15_min": None}
+    for _ in range(5):
+        assert ask(browser, sandbox, "ignore").status_code == 201
+        pass_time(31)
+
+    assert wait_after(browser) == pytest.approx(900 - 31, abs=2)
+
+
+@pytest.mark.covers("R08", "A43")
+def test_a_prompt_whose_process_died_counts_as_unanswered(browser, user):
+    now = timezone.now()
+    for minutes in range(5):
+        then = now - timedelta(minutes=minutes + 1)
+        Approval.objects.create(
+            user=user,
+            status=Status.SENT,
+            created=then,
+            sent=then,
+            deadline=then,
+            live_until=then,
+        )
+
+    approval = Approval.objects.first()
+
+    assert approval.state == Status.EXPIRED
+    with pytest.raises(Limited) as refusal:
+        approvals.request(wanted(), user=user, dispatch=lambda pk: None)
+    assert refusal.value.limit == "no_answers_lock"
+
+
+@pytest.mark.covers("R08", "A23")
+def test_a_quarter_of_an_hour_has_five_prompts(browser, sandbox, settings):
+    settings.MAGICLINK_LIMITS = {"no_answers_lock": None, "cooldown": None}
+    for _ in range(5):
+        assert ask(browser, sandbox, "ignore").status_code == 201
+        pass_time(60)
+
+    assert ask(browser, sandbox, "accept").status_code == 429
+    pass_time(600)
+    assert ask(browser, sandbox, "accept").status_code == 201
+
+
+@pytest.mark.covers("R08", "A25")
+def test_accepted_prompts_count_in_no_limit(browser, sandbox):
+    for number in range(25):
+        assert ask(browser, sandbox, "accept", f"/once/?{number}").status_code == 201
+
+    assert ask(browser, sandbox, "accept").status_code == 201
+
+
+@pytest.mark.covers("A23")
+@pytest.mark.parametrize("victim", ["ignore", "reject"])
+def test_a_thief_of_the_password_rings_20_times_a_day_at_most(browser, sandbox, victim):
+    started = []
+    for _ in range(23 * 30):
+        started.append(ask(browser, sandbox, victim).status_code)
+        pass_time(120)
+
+    assert {201, 429} == {*started}
+    assert started.count(201) == len(sandbox.calls)
+    assert 10 <= len(sandbox.calls) <= 20
+
+
+@pytest.mark.covers("A23")
+def test_the_thief_would_ring_all_day_without_limits(browser, sandbox, unlimited):
+    for _minute in range(30):
+        ask(browser, sandbox, "reject")
+        pass_time(60)
+
+    assert len(sandbox.calls) == 30
+
+
+@pytest.mark.covers("R09", "A27")
+def test_whoever_asks_from_wherever_meets_the_same_limit(user, browser, sandbox):
+    ask(browser, sandbox, "reject")
+    elsewhere = Browser(headers={"X-Forwarded-For": "203.0.113.9"})
+    elsewhere.force_login(user)
+
+    assert wait_after(elsewhere) > 50
+
+
+@pytest.mark.covers("R09")
+@pytest.mark.parametrize(
+    "spelling",
+    ["+46 70 174 06 05", "0046701740605", "070-174 06 05", "+46(0)701740605"],
+)
+def test_a_number_counts_as_one_however_it_is_spelt(
+    browser, sandbox, settings, spelling
+):
+    settings.MAGICLINK_PHONE_REGION = "SE"
+    ask(browser, sandbox, "reject")
+    bo = get_user_model().objects.create_user("bo")
+    PhoneNumber.objects.create(user=bo, number=spelling, verified_at=timezone.now())
+    bos = Browser()
+    bos.force_login(bo)
+
+    assert wait_after(bos) > 50
+
+
+@pytest.mark.covers("R09", "A25")
+def test_another_number_does_not_lose_a_users_declines(browser, sandbox, user):
+    ask(browser, sandbox, "reject")
+    PhoneNumber.objects.update(number="+46701740699")
+
+    assert wait_after(browser) > 50
+
+
+@pytest.mark.covers("R08")
+def test_a_cancelled_prompt_that_is_declined_counts_as_no_decline(
+    browser, sandbox, settings
+):
+    settings.MAGICLINK_DISPATCHER = (
+        "django_magiclink.dispatchers.thread.ThreadDispatcher"
+    )
+    sandbox.script("manual")
+    for _ in range(5):
+        started = browser.start(browser.get("/payroll/"))
+        assert started.status_code == 201
+        until(lambda: sandbox.prompts(NUMBER))
+        cancelled = browser.post(started.json()["cancel_url"]).json()
+        assert "Decline the request" in cancelled["message"]
+        sandbox.reject()
+        row = Approval.objects.filter(pk=started.json()["id"], live_slot=None)
+        until(row.exists)
+
+    # But it rang: whoever cancels and asks again would ring without end.
+    with pytest.raises(Limited) as refusal:
+        approvals.request(
+            wanted(), user=Approval.objects.first().user, dispatch=lambda pk: None
+        )
+    assert refusal.value.limit == "per_15_min"
+
+
+@pytest.mark.covers("R10", "A28")
+@pytest.mark.parametrize("purpose", ["enrol", "passwordless"])
+def test_others_who_ring_a_phone_do_not_lock_its_owner_out(
+    browser, sandbox, user, purpose
+):
+    now = timezone.now() - timedelta(seconds=10)
+    ask(browser, sandbox, "accept")
+    number_hash = Approval.objects.get().number_hash
+    mallory = get_user_model().objects.create_user("mallory")
+    for _ in range(20):
+        Approval.objects.create(
+            user=mallory,
+            purpose=purpose,
+            number_hash=number_hash,
+            status=Status.REJECTED,
+            sent=now,
+            answered=now,
+        )
+
+    assert wait_after(browser, "/once/") == 0
+
+
+@pytest.mark.covers("R10", "A28")
+@pytest.mark.parametrize("purpose", ["enrol", "passwordless"])
+def test_others_ring_for_a_minute_and_then_rest_for_two(user, endpoint, purpose):
+    PhoneNumber.objects.update(pending_number=NUMBER)
+    endpoint.timeout = 300
+    endpoint.save()
+    asked = wanted(purpose=purpose, binding="d" * 64)
+    approval, _ = approvals.request(asked, user=user, dispatch=lambda pk: None)
+    ended = timezone.now()
+    Approval.objects.update(
+        status=Status.NO_ANSWER, sent=ended, answered=ended, live_slot=None
+    )
+
+    with pytest.raises(Limited) as refusal:
+        approvals.request(asked, user=user, dispatch=lambda pk: None)
+
+    assert approval.timeout == 60
+    assert refusal.value.retry_after == pytest.approx(120, abs=1)
+    # The owner's own rest is not what they have to wait for.
+    approvals.request(wanted(), user=user, dispatch=lambda pk: None)
+
+
+@pytest.mark.covers("A26")
+def test_one_address_asks_ten_times_an_hour_without_a_login(db, endpoint):
+    def ask_for(number):
+        user = get_user_model().objects.create_user(f"user{number}")
+        PhoneNumber.objects.create(
+            user=user, number=f"+4670174{number:04}", verified_at=timezone.now()
+        )
+        asked = wanted(purpose="passwordless", binding=f"{number:064}")
+        approval, _ = approvals.request(
+            asked, user=user, dispatch=lambda pk: None, address="203.0.113.9"
+        )
+        Approval.objects.advance(approval.pk, Status.SENT)
+
+    for number in range(10):
+        ask_for(number)
+
+    with pytest.raises(Limited) as refusal:
+        ask_for(10)
+    assert refusal.value.limit == "anonymous_per_hour"
+    pass_time(3601)
+    ask_for(11)
+
+
+@pytest.mark.covers("R11")
+def test_a_refusal_is_logged_and_signalled(browser, sandbox, caplog):
+    caplog.set_level("INFO", "django_magiclink")
+    heard = []
+
+    def hear(**kwargs):
+        heard.append(kwargs)
+
+    approval_refused.connect(hear)
+    ask(browser, sandbox, "reject")
+    wait_after(browser)
+    approval_refused.disconnect(hear)
+
+    assert [(each["limit"], each["scope"]) for each in heard] == [
+        ("reject_cooldown", "payroll")
+    ]
+    assert "is refused scope payroll: limited, reject_cooldown." in caplog.text
+
+
+@pytest.fixture
+def notices():
+    heard = []
+
+    def hear(user, kind, details, **kwargs):
+        heard.append((user.get_username(), kind, details))
+
+    security_notice.connect(hear)
+    yield heard
+    security_notice.disconnect(hear)
+
+
+@pytest.mark.covers("R56", "A23")
+def test_the_user_hears_once_that_the_phone_is_locked(browser, sandbox, notices):
+    for _ in range(3):
+        ask(browser, sandbox, "reject")
+        pass_time(61)
+    for _ in range(3):
+        wait_after(browser)
+
+    (name, kind, details), *others = notices
+    assert (name, kind, others) == ("anna", "locked", [])
+    left = (details["until"] - timezone.now()).total_seconds()
+    assert left == pytest.approx(900, abs=5)
+
+
+@pytest.mark.covers("R56")
+def test_the_user_hears_of_an_acceptance_after_declines(browser, sandbox, notices):
+    ask(browser, sandbox, "accept")
+    pass_time(400)
+    ask(browser, sandbox, "reject")
+    pass_time(400)
+    ask(browser, sandbox, "reject")
+    pass_time(61)
+    ask(browser, sandbox, "accept")
+    ask(browser, sandbox, "accept", "/once/")
+
+    ((name, kind, details),) = notices
+    assert (name, kind) == ("anna", "accepted_after_failures")
+    assert details["failures"] == 2
+
+
+@pytest.mark.parametrize("value", [0, -1, "5", 1.5, True])
+def test_a_limit_that_is_wrong_lets_nobody_ring(browser, sandbox, settings, value):
+    settings.MAGICLINK_LIMITS = {"per_day": value}
+
+    with pytest.raises(ImproperlyConfigured, match="per_day must be a whole number"):
+        browser.start(browser.get("/payroll/"))
+
+    assert sandbox.calls == []
+
+
+@pytest.mark.parametrize("name", limits.DEFAULTS)
+def test_each_limit_can_be_turned_off(settings, name):
+    settings.MAGICLINK_LIMITS = {name: None}
+
+    assert limits.value_of(name) is None
