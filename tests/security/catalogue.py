@@ -133,8 +133,7 @@ ATTACKS = {
     "A44": "The database is down when the phone has accepted: no grant.",
     "A45": "A view with ATOMIC_REQUESTS fails after its start: no row, and nothing "
     "rings.",
-    "A46": "The queue is down: the approval fails at once, and can be asked for "
-    "again.",
+    "A46": "The queue is down: the approval fails at once, and can be asked for again.",
     "A47": "The queue delivers a job again: the phone rings once.",
     "A48": "The server forks its workers after loading: each of them can wait.",
     "A49": "SIGTERM while phones ring: the process is gone in seconds, and nothing "

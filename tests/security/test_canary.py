@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from django_magiclink.models import ApiKey, Approval, PhoneNumber
 
-from .conftest import NUMBER
+from ..conftest import NUMBER
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
