@@ -1,0 +1,102 @@
+"""What Django tells of a crash has no key, no number and nothing that was typed."""
+
+import sys
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.signals import got_request_exception
+from django.test import Client
+from django.views.debug import ExceptionReporter
+
+from ..conftest import NUMBER
+from .leaks import Canary, found
+from .test_canary import ADMIN, HTML, broken
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.covers("R36")]
+
+
+@pytest.fixture
+def error_reports():
+    """What Django mails to the admins, or shows under DEBUG, of each crash."""
+    reports = []
+
+    def report(request, **kwargs):
+        reporter = ExceptionReporter(request, *sys.exc_info())
+        reports.extend([reporter.get_traceback_html(), reporter.get_traceback_text()])
+
+    got_request_exception.connect(report)
+    yield reports
+    got_request_exception.disconnect(report)
+
+
+def test_an_error_report_of_the_admin_has_no_key(
+    endpoint, error_reports, monkeypatch, sandbox
+):
+    root = Client(raise_request_exception=False)
+    root.force_login(get_user_model().objects.create_superuser("root"))
+    secret = "canary-c3859cad"
+    entered = {"endpoint": endpoint.pk, "name": "web", "secret": secret}
+    monkeypatch.setattr("django_magiclink.models.ApiKey.save", broken)
+
+    assert root.post(f"{ADMIN}/apikey/add/", entered).status_code == 500
+
+    whole = "".join(error_reports)
+    assert "ZeroDivisionError" in whole
+    assert secret not in whole
+
+
+@pytest.mark.parametrize(
+    "place", ["views.approvals.request", "challenges.latest", "pages.describe"]
+)
+@pytest.mark.parametrize("path", ["start/", "cancel"])
+def test_an_error_report_has_nothing_that_was_typed(
+    browser, endpoint, sandbox, error_reports, monkeypatch, place, path
+):
+    sandbox.script("manual")
+    typed = {"password": "hunter2-canary"}
+    token = browser.post("/once/", typed).json()["challenge"]
+    started = browser.post("/magiclink/start/", {"challenge": token})
+    carried = {"challenge": token, "_approval_fields": "password=hunter2-canary"}
+    carried["after"] = started.json()["id"]
+    url = started.json()["cancel_url"] if path == "cancel" else "/magiclink/start/"
+    browser.raise_request_exception = False
+    monkeypatch.setattr(f"django_magiclink.{place}", broken)
+
+    browser.post(url, carried, headers=HTML)
+
+    whole = "".join(error_reports)
+    assert ("ZeroDivisionError" in whole) or (place, path) == (
+        "views.approvals.request",
+        "cancel",
+    )
+    assert "hunter2-canary" not in whole
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "approvals.mask",
+        "approvals.hash_number",
+        "models.endpoint.MideyeClient",
+        "models.phone_number.parse",
+        "phones.phonenumbers.format_number",
+    ],
+)
+def test_an_error_report_of_a_start_has_no_number_and_no_key(
+    browser, endpoint, sandbox, settings, error_reports, monkeypatch, place
+):
+    settings.MAGICLINK_DISPATCHER = (
+        "django_magiclink.dispatchers.immediate.ImmediateDispatcher"
+    )
+    browser.raise_request_exception = False
+    canaries = [
+        Canary("key", sandbox.api_key, sandbox.api_key),
+        Canary("number", NUMBER, NUMBER[3:]),
+    ]
+    refused = browser.get("/payroll/")
+    monkeypatch.setattr(f"django_magiclink.{place}", broken)
+
+    browser.start(refused)
+
+    assert "ZeroDivisionError" in "".join(error_reports)
+    assert found(canaries, {"report": error_reports}) == []
