@@ -1,5 +1,6 @@
 """A phone rings for a user's own POST, and for nothing else."""
 
+import re
 import uuid
 from datetime import timedelta
 
@@ -218,3 +219,46 @@ def test_a_checked_form_of_another_site_is_djangos_own_403(user, endpoint, runs)
 
     assert browser.post("/once/", {"a": "1"}, headers=CROSS_SITE).status_code == 403
     assert runs() == []
+
+
+@pytest.mark.covers("R12")
+def test_after_a_decline_nothing_but_a_new_post_rings(browser, endpoint, sandbox):
+    refused = browser.get("/payroll/")
+    sandbox.script("reject")
+    started = browser.start(refused)
+    browser.finish(started)
+
+    for _ in range(20):
+        assert browser.get(started.json()["status_url"]).json()["status"] == "rejected"
+        browser.get("/payroll/", headers=OWN_NAVIGATION)
+        browser.get("/payroll/")
+        browser.head("/magiclink/start/")
+
+    assert len(sandbox.calls) == 1
+    assert Approval.objects.count() == 1
+
+
+@pytest.mark.covers("R15")
+def test_the_status_tells_nothing_about_a_person_and_changes_nothing(
+    browser, started, sandbox
+):
+    sandbox.wait_for_calls(1)
+    before = list(Approval.objects.values())
+
+    answers = [browser.get(started.json()["status_url"]) for _ in range(5)]
+
+    assert list(Approval.objects.values()) == before
+    for answer in answers:
+        fields = {"id", "status", "final", "message", "poll_after", "expires_in"}
+        assert answer.json().keys() == fields
+        assert answer["Cache-Control"] == "private, no-store"
+        assert not re.search(r"anna|\+46|payroll", answer.text)
+    url = started.json()["status_url"]
+    assert browser.put(url).status_code == browser.post(url).status_code == 405
+
+
+@pytest.mark.covers("R14")
+def test_an_id_is_random(browser, endpoint, sandbox, started):
+    pk = Approval.objects.get().pk
+
+    assert (pk.version, pk.variant) == (4, uuid.RFC_4122)
