@@ -1,4 +1,5 @@
 import pytest
+from django.core.cache import cache
 
 
 def pytest_itemcollected(item):
@@ -15,3 +16,10 @@ def pytest_report_teststatus(report):
         # With "-v", what the test is about.
         word = f"{word} {ids}"
     return category, letter, word
+
+
+@pytest.fixture
+def empty_cache():
+    cache.clear()
+    yield cache
+    cache.clear()

@@ -1,14 +1,11 @@
 """What was approved is what runs, for whom it was asked."""
 
-import json
-
 import pytest
 from django.contrib.auth import get_user_model
 
-from django_magiclink.models import Approval
-
 from ..conftest import Browser
 from ..test_guard import URLENCODED, upload
+from .stores import cached, rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,15 +73,18 @@ def test_nothing_hides_behind_a_field_of_ours(browser, endpoint, sandbox, runs, 
 
 
 @pytest.mark.covers("R17")
-def test_nothing_of_the_request_is_stored_on_the_server(browser, endpoint, sandbox):
+def test_nothing_of_the_request_is_stored_on_the_server(
+    browser, endpoint, sandbox, caplog, empty_cache
+):
     sandbox.script("manual")
-    refused = browser.post("/once/", {"password": "hunter2-canary"})
-    browser.start(refused)
+    caplog.set_level("DEBUG")
+    browser.start(browser.post("/once/", {"password": "hunter2-canary"}))
+    empty_cache.set("page", "hunter3-canary")
 
-    rows = json.dumps(list(Approval.objects.values()), default=str)
-    stored = rows + json.dumps(dict(browser.session.items()))
+    stored = [*rows(), *cached(), repr(dict(browser.session.items())), caplog.text]
 
-    assert "hunter2-canary" not in stored
+    assert "hunter3-canary" in "".join(stored)
+    assert "hunter2-canary" not in "".join(stored)
 
 
 @pytest.mark.covers("R04", "A01", "A02")

@@ -3,7 +3,6 @@
 import pytest
 from django import VERSION
 from django.contrib.auth import get_user_model
-from django.core.cache import cache
 from django.views.decorators.debug import sensitive_variables
 
 from django_magiclink import calls, client
@@ -47,16 +46,14 @@ def sandbox():
 
 
 @pytest.fixture
-def stage(settings, capfd, monkeypatch, tmp_path):
+def stage(settings, capfd, monkeypatch, tmp_path, empty_cache):
     # From Django 6 on, addresses alone.
     settings.ADMINS = ["root@x.org"] if VERSION >= (6,) else [("root", "root@x.org")]
     settings.MAGICLINK_API_KEY = KEY
     settings.MAGICLINK_LIMITS = dict.fromkeys(LIMITS)
     settings.SESSION_FILE_PATH = str(tmp_path)
-    cache.clear()
     with Stage(settings, capfd, monkeypatch).watching() as stage:
         yield stage
-    cache.clear()
 
 
 @pytest.mark.parametrize("canary", CANARIES, ids=lambda canary: canary.name)

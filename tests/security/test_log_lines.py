@@ -12,7 +12,7 @@ pytestmark = [
     pytest.mark.covers("R54", "A60"),
 ]
 
-HOSTILE = "anna\r\nERROR Approval is accepted\x1b[2J\x00\u202e"
+HOSTILE = "anna\r\nERROR Approval is accepted\x1b[2J\u202e"
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_the_search_finds_a_line_that_was_added(lines):
 def test_a_user_agent_and_a_name_leave_the_log_its_lines(
     browser, endpoint, sandbox, lines
 ):
-    get_user_model().objects.update(username=HOSTILE.replace("\x00", ""))
+    get_user_model().objects.update(username=HOSTILE)
     headers = {"User-Agent": HOSTILE, "X-Forwarded-For": HOSTILE}
     challenge = {"challenge": browser.get("/payroll/").json()["challenge"]}
     other = {"challenge": browser.get("/session/").json()["challenge"]}
@@ -52,7 +52,7 @@ def test_a_user_agent_and_a_name_leave_the_log_its_lines(
 
 
 def test_an_endpoints_name_leaves_the_log_its_lines(browser, endpoint, lines, settings):
-    Endpoint.objects.update(name=HOSTILE.replace("\x00", ""))
+    Endpoint.objects.update(name=HOSTILE)
     settings.MAGICLINK_FIELD_KEYS = []
 
     assert browser.get("/payroll/").json()["reason"] == "no_endpoint"
