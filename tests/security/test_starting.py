@@ -24,8 +24,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_only_a_post_to_start_rings_a_phone(browser, endpoint, sandbox, method, url):
     token = browser.get("/payroll/").json()["challenge"]
 
-    getattr(browser, method)(f"{url}?challenge={token}")
+    answer = getattr(browser, method)(f"{url}?challenge={token}")
 
+    assert answer.status_code == (401 if url == "/payroll/" else 405)
     assert not Approval.objects.exists()
     assert sandbox.calls == []
 
