@@ -66,7 +66,7 @@ def ready_endpoint(name: str) -> Endpoint:
     try:
         endpoint.client().check()
     except (DecryptionError, ImproperlyConfigured, ValueError) as error:
-        logger.error("Endpoint %s cannot be used: %s", endpoint.name, error)
+        logger.error("Endpoint %r cannot be used: %s", endpoint.name, error)
         raise NoEndpoint from error
     return endpoint
 

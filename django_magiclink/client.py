@@ -113,6 +113,10 @@ class MideyeClient:
     ca_file: str = ""
     ca_pem: str = ""
 
+    def __reduce__(self) -> NoReturn:
+        # Pickled into a cache or a queue, the key would lie there in clear text.
+        raise TypeError("A client holds a key: it is not stored and not copied.")
+
     def check(self) -> None:
         """
         Raise :exc:`ValueError` unless address, endpoint name and CA can be used.

@@ -3,6 +3,7 @@ import time
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
@@ -95,3 +96,16 @@ def browser(user):
 def runs(db):
     """The names of the views whose bodies ran."""
     return lambda: list(Run.objects.order_by("pk").values_list("view", flat=True))
+
+
+@pytest.fixture
+def started(browser, endpoint, sandbox):
+    sandbox.script("manual")
+    return browser.start(browser.get("/payroll/"))
+
+
+@pytest.fixture
+def atomic_requests():
+    connections.settings["default"]["ATOMIC_REQUESTS"] = True
+    yield
+    connections.settings["default"]["ATOMIC_REQUESTS"] = False

@@ -1,4 +1,6 @@
+import copy
 import json
+import pickle
 import traceback
 
 import pytest
@@ -576,6 +578,12 @@ def test_the_client_shows_neither_key_nor_address():
 
     assert KEY not in shown
     assert "example.com" not in shown
+
+
+@pytest.mark.parametrize("keep", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_a_client_cannot_be_kept(keep):
+    with pytest.raises(TypeError, match="holds a key"):
+        keep(MideyeClient(BASE, KEY))
 
 
 def test_a_client_cannot_be_changed():

@@ -133,28 +133,6 @@ def test_expire_marks_what_nobody_finished(user):
     assert states == [Status.EXPIRED, Status.SENT, Status.ACCEPTED]
 
 
-def test_a_request_is_dispatched_once_it_is_committed(user, endpoint):
-    dispatched = []
-
-    with transaction.atomic():
-        approval, joined = ask(user, dispatched.append)
-        assert dispatched == []
-
-    assert dispatched == [approval.pk]
-    assert not joined
-
-
-def test_a_request_that_is_rolled_back_rings_no_phone(user, endpoint):
-    dispatched = []
-
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
-        ask(user, dispatched.append)
-        raise ZeroDivisionError
-
-    assert dispatched == []
-    assert not Approval.objects.exists()
-
-
 def test_the_row_holds_no_number_and_no_key(user, endpoint, sandbox):
     approval, _ = ask(user)
 

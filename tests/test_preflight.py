@@ -1,8 +1,6 @@
 """Preflights, the card for a dialog, what htmx gets, and the page it leads to."""
 
-import re
 from datetime import timedelta
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
@@ -334,94 +332,6 @@ def test_a_boosted_link_leads_to_the_page_that_it_is_for(browser, endpoint):
 
     assert 'href="/silent/?a=1"' in page.text
     assert "/list/" not in page.text
-
-
-HOSTILE = [
-    "https://evil.example/",
-    "http://evil.example:80/",
-    "//evil.example/",
-    "///evil.example/",
-    "http:///evil.example/",
-    "http:evil.example",
-    "javascript:alert(1)",
-    "JavaScript:alert(1)//http://testserver/",
-    " javascript:alert(1)",
-    "java\tscript:alert(1)",
-    "data:text/html,x",
-    "vbscript:x",
-    "http://testserver@evil.example/",
-    "http://testserver:80@evil.example/",
-    "http://user:secret@testserver/",
-    "http://testserver.evil.example/",
-    "http://eviltestserver/",
-    "http://testserver:8080/",
-    "https:testserver",
-    "\\\\evil.example/",
-    "/\\evil.example/",
-    "\\/evil.example/",
-    "http:\\\\evil.example/",
-    "http://testserver\\@evil.example/",
-    "http://evil.example\\@testserver/",
-    "http://testserver\\.evil.example/",
-    "http://[evil.example/",
-    "",
-]
-
-
-@pytest.mark.parametrize("url", HOSTILE)
-def test_htmx_on_a_page_of_others_is_led_nowhere(browser, endpoint, url):
-    answer = browser.get("/silent/", headers=HTMX | {"HX-Current-URL": url})
-
-    assert answer.status_code == 401
-    assert "HX-Redirect" not in answer
-    assert "evil" not in answer.text
-    assert "data-magiclink-card" in answer.text
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://testserver//evil.example/",
-        "http://testserver///evil.example/",
-        "http://testserver/\\evil.example/",
-        "http://testserver/\\/evil.example/",
-        "http://testserver\\evil.example/",
-        "http://testserver/\t/evil.example/",
-        "http://testserver/list/?next=//evil.example/",
-        "http://testserver/%5Cevil.example/",
-        "list/",
-        "?page=2",
-        "http://testserver",
-        "http://testserver?page=2",
-    ],
-)
-@pytest.mark.django_db(transaction=True)
-def test_the_page_leads_back_to_this_site_only(browser, endpoint, sandbox, url):
-    sandbox.script("manual")
-    answer = browser.get("/silent/", headers=HTMX | {"HX-Current-URL": url})
-    if "HX-Redirect" in answer:
-        page = browser.get(answer["HX-Redirect"], headers=NAVIGATION)
-
-        for link in re.findall(r'(?:href|action|data-path)="([^"]*)"', page.text):
-            assert_own(link)
-        assert_own(submit(browser, page, "data-start")["Location"])
-
-
-def assert_own(link):
-    # As browsers read it: tabs go, and a backslash is a slash.
-    read = re.sub(r"[\t\r\n]", "", link).replace("\\", "/")
-    assert read.startswith("/")
-    assert not read.startswith("//")
-
-
-@pytest.mark.parametrize("url", HOSTILE)
-def test_a_card_leads_to_a_login_and_back_to_this_site_only(endpoint, url):
-    headers = DIALOG | {"HX-Current-URL": url, "Referer": url}
-
-    card = Client().get("/silent/", headers=headers).json()["card"]
-
-    link = re.search(r'href="(/login/[^"]*)"', card)[1]
-    assert parse_qs(urlsplit(link).query).get("next", [""]) == [""]
 
 
 def test_htmx_of_a_stranger_gets_a_fragment_that_leads_to_the_login(endpoint):

@@ -12,9 +12,9 @@ from django_magiclink import approvals
 from django_magiclink.models import Approval
 from django_magiclink.status import Status
 
-from .conftest import Browser
-from .doors.grants import GUARD, grant
-from .models import Run
+from ..conftest import Browser
+from ..doors.grants import GUARD, grant
+from ..models import Run
 
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -152,6 +152,9 @@ class Row:
         return outcome(self.door, send)
 
 
+@pytest.mark.covers(
+    "R04", "R05", "R06", "R29", "R30", "A01", "A02", "A03", "A05", "A21"
+)
 @pytest.mark.django_db
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", DOORS)
@@ -188,6 +191,7 @@ def test_the_matrix_finds_a_guard_that_takes_any_approval(
         row.check(state)
 
 
+@pytest.mark.covers("R30")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("name", DOORS)
 def test_each_door_opens_to_a_phone(name, browsers, endpoint, sandbox, settings):
