@@ -56,6 +56,7 @@ def test_the_call_is_as_mideye_documents_it(server):
     }
 
 
+@pytest.mark.covers("R01", "A39")
 @pytest.mark.parametrize(
     ("code", "status", "error_kind"),
     [
@@ -78,6 +79,7 @@ def test_documented_codes_have_a_meaning_of_their_own(server, code, status, erro
     )
 
 
+@pytest.mark.covers("R01", "A08")
 @pytest.mark.parametrize("http_status", [201, 202, 299, 301, 302, 403, 500, 504])
 def test_accepted_counts_with_http_200_only(server, http_status):
     says(server, '{"code": "TOUCH_ACCEPTED"}', http_status)
@@ -88,6 +90,7 @@ def test_accepted_counts_with_http_200_only(server, http_status):
     assert (answer.http_status, answer.documented) == (http_status, True)
 
 
+@pytest.mark.covers("A39")
 @pytest.mark.parametrize(
     ("code", "status"),
     [
@@ -106,6 +109,7 @@ def test_other_codes_are_read_at_any_http_status(server, code, status, http_stat
     assert (answer.status, answer.documented) == (status, True)
 
 
+@pytest.mark.covers("R01", "A07", "A09")
 @pytest.mark.parametrize(
     "code",
     [
@@ -133,6 +137,7 @@ def test_a_code_that_is_not_listed_is_a_failure(server, code):
     assert not answer.documented
 
 
+@pytest.mark.covers("A09")
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [
@@ -150,6 +155,7 @@ def test_the_code_is_kept_printable_and_short(server, sent, kept):
     assert ask().code == kept
 
 
+@pytest.mark.covers("R01", "A07")
 @pytest.mark.parametrize(
     "body",
     [
@@ -219,6 +225,7 @@ def test_strict_json_may_be_spelt_and_extended_freely(server, body):
     assert ask().status == Status.ACCEPTED
 
 
+@pytest.mark.covers("R40", "A32")
 @pytest.mark.parametrize(
     "body", ["", "<html>moved</html>", '{"code": 1}', " " * 70_000]
 )
@@ -233,6 +240,7 @@ def test_a_redirect_without_an_answer_is_called_one(server, body, http_status):
     assert len(server.calls) == 1
 
 
+@pytest.mark.covers("R39", "A35")
 def test_a_body_over_64_kib_is_too_large_even_if_it_is_json(server):
     says(server, '{"code": "TOUCH_ACCEPTED"}' + " " * (64 * 1024 - 25))
 
@@ -242,6 +250,7 @@ def test_a_body_over_64_kib_is_too_large_even_if_it_is_json(server):
     assert caught.value.kind == "too_large"
 
 
+@pytest.mark.covers("R39", "A35")
 @pytest.mark.parametrize("encoding", ["gzip", "identity", "x-new"])
 def test_an_encoded_body_is_refused(server, encoding):
     says(server, '{"code": "TOUCH_ACCEPTED"}', headers={"Content-Encoding": encoding})
@@ -252,6 +261,7 @@ def test_an_encoded_body_is_refused(server, encoding):
     assert caught.value.kind == "garbage"
 
 
+@pytest.mark.covers("R03", "R38")
 def test_an_answer_after_the_deadline_is_not_looked_at(server, monkeypatch):
     says(server, '{"code": "TOUCH_ACCEPTED"}')
     monkeypatch.setattr(client, "monotonic", lambda: transport.monotonic() + 70.1)
@@ -269,6 +279,7 @@ def test_an_answer_before_the_deadline_counts(server, monkeypatch):
     assert ask(timeout=60).status == Status.ACCEPTED
 
 
+@pytest.mark.covers("R38")
 @pytest.mark.parametrize("timeout", [15, 16, 300])
 def test_timeouts_from_15_to_300_seconds_are_sent(server, timeout):
     says(server, '{"code": "TOUCH_REJECTED"}')
@@ -276,6 +287,7 @@ def test_timeouts_from_15_to_300_seconds_are_sent(server, timeout):
     assert ask(timeout=timeout).status == Status.REJECTED
 
 
+@pytest.mark.covers("A40")
 @pytest.mark.parametrize(
     "timeout", [14, 301, 0, -1, True, False, 60.0, "60", "abc", None, float("nan")]
 )
@@ -287,6 +299,7 @@ def test_other_timeouts_are_never_sent(server, timeout):
     assert not server.calls
 
 
+@pytest.mark.covers("R42")
 @pytest.mark.parametrize(
     "number",
     [
@@ -318,6 +331,7 @@ def test_only_a_number_in_ascii_e164_is_sent(server, number):
     assert not server.calls
 
 
+@pytest.mark.covers("R42")
 @pytest.mark.parametrize(
     "key", ["", " ", "key\r\nX-Evil: 1", "key\n", "two words", "nyckel-å", None]
 )
@@ -396,6 +410,7 @@ REFUSED_URLS = [
 ]
 
 
+@pytest.mark.covers("R37", "A41")
 @pytest.mark.parametrize("url", REFUSED_URLS)
 def test_an_address_that_is_no_place_for_a_key_is_refused(server, settings, url):
     settings.MAGICLINK_SANDBOX = True
@@ -439,6 +454,7 @@ def test_a_good_address_has_one_spelling_of_its_origin(settings, url, expected):
     assert origin(url) == expected
 
 
+@pytest.mark.covers("R37", "R57")
 @pytest.mark.parametrize(
     "url", ["http://localhost:8000", "http://127.0.0.1:8000", "http://[::1]:8000"]
 )
@@ -477,6 +493,7 @@ REFUSED_NAMES = [
 ]
 
 
+@pytest.mark.covers("R42", "A42")
 @pytest.mark.parametrize("name", REFUSED_NAMES)
 def test_an_endpoint_name_that_leaves_its_segment_is_refused(server, name):
     with pytest.raises(ValueError, match="255"):
@@ -493,6 +510,7 @@ def test_an_endpoint_name_is_not_empty():
         validate_endpoint_name("")
 
 
+@pytest.mark.covers("R42", "A42")
 @pytest.mark.parametrize(
     ("name", "path"),
     [
@@ -514,6 +532,7 @@ def test_an_endpoint_name_is_quoted_into_one_segment(server, name, path):
     assert asked == f"/mideye/api/sfwa/auth/{path}"
 
 
+@pytest.mark.covers("R37")
 @pytest.mark.parametrize(
     "pem",
     [
@@ -573,6 +592,7 @@ def test_texts_that_cannot_be_encoded_stop_the_call(server):
     assert caught.value.kind == "invalid"
 
 
+@pytest.mark.covers("R32")
 def test_the_client_shows_neither_key_nor_address():
     shown = repr(MideyeClient(f"https://u:{KEY}@example.com", KEY))
 
@@ -591,6 +611,7 @@ def test_a_client_cannot_be_changed():
         MideyeClient(BASE, KEY).base_url = "https://evil.example.com"
 
 
+@pytest.mark.covers("R32", "R43")
 @pytest.mark.parametrize(
     "error",
     [requests.ReadTimeout(NUMBER), requests.ConnectionError(KEY), KeyError(NUMBER)],
@@ -604,6 +625,7 @@ def test_an_error_that_quotes_the_request_leaves_no_trace(server, error):
     assert_no_trace(caught.value)
 
 
+@pytest.mark.covers("R36")
 def test_even_an_interrupt_shows_no_number_and_no_key(monkeypatch, settings):
     def interrupt(*args):
         raise KeyboardInterrupt

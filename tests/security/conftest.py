@@ -1,5 +1,11 @@
+import contextlib
+
 import pytest
 from django.core.cache import cache
+
+from django_magiclink import client
+
+from .wire import Authority, Server
 
 
 def pytest_itemcollected(item):
@@ -23,3 +29,35 @@ def empty_cache():
     cache.clear()
     yield cache
     cache.clear()
+
+
+@pytest.fixture
+def serve():
+    with contextlib.ExitStack() as stack:
+
+        def start(script, **options):
+            server = Server(script, **options)
+            stack.callback(server.stop)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def hurry(monkeypatch):
+    monkeypatch.setattr(client, "GRACE", -14.7)
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return Authority()
+
+
+@pytest.fixture(scope="module")
+def tls(authority, tmp_path_factory):
+    return authority.server_context(tmp_path_factory.mktemp("tls") / "server.pem")
+
+
+@pytest.fixture(params=["http", "https"])
+def transports(request):
+    return request.getfixturevalue("tls") if request.param == "https" else None

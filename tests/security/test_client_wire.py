@@ -1,15 +1,10 @@
 import contextlib
-import datetime
 import errno
 import gzip
 import http.client
-import ipaddress
-import itertools
 import logging
-import os
 import socket
 import ssl
-import struct
 import threading
 import time
 import traceback
@@ -20,89 +15,30 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 import urllib3
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from django_magiclink import __version__, client, transport
+from django_magiclink import __version__, transport
 from django_magiclink.client import MideyeClient, Texts
 from django_magiclink.exceptions import NotSent, Unanswered
 from django_magiclink.status import Status
 
+from .wire import (
+    ACCEPTED,
+    CHUNKED,
+    Authority,
+    drips,
+    floods,
+    open_sockets,
+    replies,
+    resets,
+    sends,
+    stalls,
+    wait_for,
+)
+
 NUMBER = "+46701234567"
 KEY = "c3859cad-479a-4d65-9253-459ea4a12b34"
-ACCEPTED = b'{"code": "TOUCH_ACCEPTED"}'
 #: Far beyond the deadlines below, far short of what the slow servers would take.
 SOON = 10
-
-
-class Server:
-    def __init__(self, script, *, tls=None, reads=True):
-        self.script, self.tls, self.reads = script, tls, reads
-        self.requests, self.threads = [], []
-        self.connections = 0
-        self.stopped = threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port = self.listener.getsockname()[1]
-        self.url = f"{'https' if tls else 'http'}://localhost:{self.port}"
-        self.start(self.accept)
-
-    def start(self, target, *args):
-        thread = threading.Thread(target=target, args=args)
-        self.threads.append(thread)
-        thread.start()
-
-    def accept(self):
-        while not self.stopped.is_set():
-            with contextlib.suppress(OSError):
-                connection, _ = self.listener.accept()
-                self.connections += 1
-                self.start(self.serve, connection)
-
-    def serve(self, connection):
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            stack.enter_context(connection)
-            if self.tls:
-                connection = self.tls.wrap_socket(connection, server_side=True)
-                stack.enter_context(connection)
-            if not self.reads or self.read_request(connection):
-                self.script(self, connection)
-
-    def read_request(self, connection):
-        request = b""
-        while b"\r\n\r\n" not in request:
-            data = connection.recv(65536)
-            if not data:
-                return False
-            request += data
-        self.requests.append(request.decode("ascii"))
-        return True
-
-    def stop(self):
-        self.stopped.set()
-        self.listener.shutdown(socket.SHUT_RDWR)
-        for thread in self.threads:
-            thread.join(10)
-        self.listener.close()
-        assert not any(thread.is_alive() for thread in self.threads)
-
-
-@pytest.fixture
-def serve():
-    with contextlib.ExitStack() as stack:
-
-        def start(script, **options):
-            server = Server(script, **options)
-            stack.callback(server.stop)
-            return server
-
-        yield start
-
-
-@pytest.fixture
-def hurry(monkeypatch):
-    monkeypatch.setattr(client, "GRACE", -14.7)
 
 
 def ask(server, number=NUMBER, *, url="", **options):
@@ -121,121 +57,10 @@ def failure(server, expected, **options):
     return caught.value
 
 
-# Scripts for the server: what it does once it has read the request.
-
-
-def replies(body=ACCEPTED, status="200 OK", *fields):
-    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *fields, "", ""]
-
-    def script(server, connection):
-        connection.sendall("\r\n".join(head).encode() + body)
-
-    return script
-
-
-def sends(data):
-    return lambda server, connection: connection.sendall(data)
-
-
-def stalls(server, connection):
-    server.stopped.wait()
-
-
-def drips(start, piece, pause=0.05):
-    def script(server, connection):
-        connection.sendall(start)
-        while not server.stopped.wait(pause):
-            connection.sendall(piece)
-
-    return script
-
-
-def floods(start, piece):
-    return drips(start, piece, pause=0)
-
-
-def resets(server, connection):
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
-
-
-# Certificates.
-
-
-class Authority:
-    def __init__(self):
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test CA")])
-        self.certificate = self.sign(self.name, self.key.public_key(), ca=True)
-        self.pem = self.certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-    def sign(self, subject, key, *, names=(), ca=False, days=1):
-        now = datetime.datetime.now(datetime.UTC)
-        builder = (
-            x509.CertificateBuilder()
-            .issuer_name(self.name)
-            .subject_name(subject)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=30))
-            .not_valid_after(now + datetime.timedelta(days=days))
-            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), True)
-        )
-        if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), False)
-        return builder.sign(self.key, hashes.SHA256())
-
-    def server_context(self, path, *, host="localhost", days=1, self_signed=False):
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-        names = [
-            x509.DNSName(host),
-            x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
-        ]
-        signer = self
-        if self_signed:
-            signer = Authority()
-            signer.key, signer.name = key, subject
-        certificate = signer.sign(subject, key.public_key(), names=names, days=days)
-        path.write_bytes(
-            certificate.public_bytes(serialization.Encoding.PEM)
-            + key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-        context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        context.ca_pem, context.own_pem = (
-            self.pem,
-            path.read_text().split("-----BEGIN P")[0],
-        )
-        return context
-
-
-class ServerContext(ssl.SSLContext):
-    ca_pem = own_pem = ""
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return Authority()
-
-
-@pytest.fixture(scope="module")
-def tls(authority, tmp_path_factory):
-    return authority.server_context(tmp_path_factory.mktemp("tls") / "server.pem")
-
-
-@pytest.fixture(params=["http", "https"])
-def transports(request):
-    return request.getfixturevalue("tls") if request.param == "https" else None
-
-
 # What goes over the wire.
 
 
+@pytest.mark.covers("R38", "R39", "R42")
 def test_the_request_is_the_documented_one_and_nothing_else(serve, transports):
     server = serve(replies(), tls=transports)
 
@@ -254,6 +79,7 @@ def test_the_request_is_the_documented_one_and_nothing_else(serve, transports):
     ]
 
 
+@pytest.mark.covers("R42", "A42")
 def test_texts_and_endpoint_name_arrive_as_they_were(serve):
     server = serve(replies())
     texts = Texts(
@@ -288,6 +114,7 @@ def test_texts_and_endpoint_name_arrive_as_they_were(serve):
     ]
 
 
+@pytest.mark.covers("R41")
 def test_no_cookie_and_no_connection_is_kept_for_the_next_user(serve):
     server = serve(replies(ACCEPTED, "200 OK", "Set-Cookie: JSESSIONID=a; Path=/"))
     asking = MideyeClient(server.url, KEY)
@@ -299,6 +126,7 @@ def test_no_cookie_and_no_connection_is_kept_for_the_next_user(serve):
     assert server.connections == 2
 
 
+@pytest.mark.covers("R37", "A33")
 def test_settings_of_the_machine_are_ignored(serve, tls, monkeypatch, tmp_path):
     trap = serve(replies())
     netrc = tmp_path / "netrc"
@@ -318,6 +146,7 @@ def test_settings_of_the_machine_are_ignored(serve, tls, monkeypatch, tmp_path):
     assert trap.connections == 0
 
 
+@pytest.mark.covers("R37", "A33")
 def test_a_bundle_of_the_machine_makes_nothing_trusted(
     serve, tls, authority, monkeypatch, tmp_path
 ):
@@ -330,6 +159,7 @@ def test_a_bundle_of_the_machine_makes_nothing_trusted(
     assert failure(server, NotSent, ca_pem="").kind == "tls"
 
 
+@pytest.mark.covers("R37", "R40", "A32")
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary Redirect"])
 def test_a_redirect_is_not_followed(serve, status):
     target = serve(replies())
@@ -340,6 +170,7 @@ def test_a_redirect_is_not_followed(serve, status):
     assert target.connections == 0
 
 
+@pytest.mark.covers("R01", "A08", "A32")
 def test_a_redirect_with_an_answer_is_an_answer_but_never_an_approval(serve):
     server = serve(replies(ACCEPTED, "302 Found", "Location: /elsewhere"))
 
@@ -349,6 +180,7 @@ def test_a_redirect_with_an_answer_is_an_answer_but_never_an_approval(serve):
     assert len(server.requests) == 1
 
 
+@pytest.mark.covers("R01")
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified", "200 OK"])
 def test_an_answer_without_a_body_is_none(serve, status):
     server = serve(sends(f"HTTP/1.1 {status}\r\n\r\n".encode()))
@@ -357,6 +189,7 @@ def test_an_answer_without_a_body_is_none(serve, status):
     assert failure(server, Unanswered).kind == kind
 
 
+@pytest.mark.covers("A38")
 def test_a_gateway_that_gives_up_early_is_no_answer(serve):
     server = serve(replies(b"<h1>504 Gateway Time-out</h1>", "504 Gateway Time-out"))
 
@@ -377,7 +210,6 @@ def test_a_chunked_answer_after_interim_ones_is_read(serve):
 
 # Slow servers.
 
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 SLOW = {
     "stall": stalls,
     "status line": drips(b"HTTP/1.1 200 ", b"O"),
@@ -399,6 +231,7 @@ SLOW = {
 }
 
 
+@pytest.mark.covers("R38", "A34")
 @pytest.mark.parametrize("name", SLOW)
 def test_a_slow_server_is_left_at_the_deadline(serve, hurry, transports, name):
     server = serve(SLOW[name], tls=transports)
@@ -407,6 +240,7 @@ def test_a_slow_server_is_left_at_the_deadline(serve, hurry, transports, name):
     wait_for(lambda: len(server.requests) == 1)
 
 
+@pytest.mark.covers("R38", "A34")
 def test_a_tls_record_that_drips_is_left_at_the_deadline(serve, hurry, tls):
     def script(server, connection):
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -444,6 +278,7 @@ HANDSHAKES = {
 }
 
 
+@pytest.mark.covers("R38", "A34")
 @pytest.mark.parametrize("name", HANDSHAKES)
 def test_a_slow_handshake_is_left_after_the_connect_timeout(
     serve, monkeypatch, caplog, tls, name
@@ -462,6 +297,7 @@ def test_a_slow_handshake_is_left_after_the_connect_timeout(
     assert not caplog.text
 
 
+@pytest.mark.covers("R37")
 @pytest.mark.parametrize("script", [sends(b"HTTP/1.1 400 Bad\r\n\r\n"), resets])
 def test_a_server_without_tls_gets_no_request(serve, tls, script):
     def reads_the_greeting_and(server, connection):
@@ -474,6 +310,7 @@ def test_a_server_without_tls_gets_no_request(serve, tls, script):
     assert failure(server, NotSent, url=url, ca_pem=tls.ca_pem).kind == "tls"
 
 
+@pytest.mark.covers("R37")
 def test_a_connection_that_was_just_reset_gets_nothing_in_the_clear(
     serve, monkeypatch, tls
 ):
@@ -522,6 +359,7 @@ ENDLESS = {
 }
 
 
+@pytest.mark.covers("R39", "A35")
 @pytest.mark.parametrize("name", ENDLESS)
 def test_an_endless_answer_is_cut_and_takes_no_memory(serve, name):
     script, kind = ENDLESS[name]
@@ -557,6 +395,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.covers("R40", "A36")
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_answer_is_not_asked_for_again(serve, transports, name):
     server = serve(BROKEN[name], tls=transports)
@@ -608,6 +447,7 @@ def resolve(monkeypatch, found):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: list(found))
 
 
+@pytest.mark.covers("A37")
 def test_a_name_that_is_unknown_is_an_error_of_its_own(monkeypatch):
     def fail(*args, **options):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -617,6 +457,7 @@ def test_a_name_that_is_unknown_is_an_error_of_its_own(monkeypatch):
     assert failure(None, NotSent, url="https://mideye.example.com").kind == "dns"
 
 
+@pytest.mark.covers("A37")
 def test_nobody_listens(free_port):
     for scheme in ("http", "https"):
         url = f"{scheme}://127.0.0.1:{free_port}"
@@ -624,6 +465,7 @@ def test_nobody_listens(free_port):
         assert failure(None, NotSent, url=url).kind == "connect"
 
 
+@pytest.mark.covers("R38")
 def test_the_connect_timeout_is_shared_by_all_addresses(monkeypatch, deaf_port):
     monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.5)
     resolve(monkeypatch, addresses(*[deaf_port] * 50))
@@ -652,6 +494,7 @@ def test_an_address_that_is_deaf_leaves_time_for_the_next(
     assert ask(server).status == Status.ACCEPTED
 
 
+@pytest.mark.covers("R40")
 def test_a_request_that_left_in_part_may_have_arrived(serve, monkeypatch):
     server = serve(stalls, reads=False)
     server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -670,6 +513,7 @@ def test_a_request_that_left_in_part_may_have_arrived(serve, monkeypatch):
     assert error.kind == "network"
 
 
+@pytest.mark.covers("R38")
 def test_nothing_is_sent_after_a_lookup_that_took_too_long(serve, monkeypatch):
     server = serve(replies())
     monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.05)
@@ -694,6 +538,7 @@ UNTRUSTED = {
 }
 
 
+@pytest.mark.covers("R37", "A37")
 @pytest.mark.parametrize("name", UNTRUSTED)
 def test_a_bad_certificate_gets_no_request(serve, authority, tmp_path, caplog, name):
     options, reason = UNTRUSTED[name]
@@ -705,6 +550,7 @@ def test_a_bad_certificate_gets_no_request(serve, authority, tmp_path, caplog, n
     assert reason in caplog.text
 
 
+@pytest.mark.covers("R37", "A37")
 def test_a_private_authority_is_not_trusted_unless_given(serve, tls):
     server = serve(replies(), tls=tls)
 
@@ -759,6 +605,7 @@ def test_threads_share_one_context(authority, monkeypatch, tmp_path, given):
     assert len(loads) == 1
 
 
+@pytest.mark.covers("R37")
 def test_a_context_verifies_and_asks_for_tls_1_2():
     context = transport.ssl_context("", "")
 
@@ -858,6 +705,7 @@ def leaks(text):
     return [secret for secret in (NUMBER[1:], KEY, "Koden är") if secret in text]
 
 
+@pytest.mark.covers("R43")
 def test_the_search_for_leaks_finds_what_requests_does_by_itself(serve, artefacts):
     server = serve(replies())
 
@@ -868,6 +716,7 @@ def test_the_search_for_leaks_finds_what_requests_does_by_itself(serve, artefact
     assert leaks(artefacts()) == [NUMBER[1:], KEY]
 
 
+@pytest.mark.covers("R43")
 def test_the_debug_output_of_http_client_stays_off(serve, monkeypatch, capfd):
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
 
@@ -876,6 +725,7 @@ def test_the_debug_output_of_http_client_stays_off(serve, monkeypatch, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.covers("R36", "R43")
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_nothing_shows_number_key_or_text(serve, hurry, transports, artefacts, name):
     server = serve(OUTCOMES[name], tls=transports)
@@ -897,6 +747,7 @@ def test_nothing_shows_number_key_or_text(serve, hurry, transports, artefacts, n
     assert not leaks(shown + artefacts())
 
 
+@pytest.mark.covers("R41")
 def test_no_socket_and_no_thread_is_left_behind(serve, hurry, monkeypatch, tls):
     scripts = [*OUTCOMES.values(), *BROKEN.values()]
     servers = [serve(script, tls=tls) for script in scripts]
@@ -915,19 +766,3 @@ def test_no_socket_and_no_thread_is_left_behind(serve, hurry, monkeypatch, tls):
     wait_for(lambda: open_sockets() == sockets)
     with socket.socket():
         assert open_sockets() == sockets + 1
-
-
-def open_sockets():
-    links = []
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            links.append(os.readlink(f"/proc/self/fd/{name}"))
-    return sum(link.startswith("socket:") for link in links)
-
-
-def wait_for(condition):
-    for _ in itertools.repeat(None, 100):
-        if condition():
-            return
-        time.sleep(0.05)
-    assert condition()
