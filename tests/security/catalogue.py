@@ -45,6 +45,7 @@ REQUIREMENTS = {
     "R30": "Every kind of view is guarded, by every method, sync and async.",
     "R31": "A rule guards the view that was resolved, whatever the spelling of the "
     "path.",
+    "R32": "The API key turns up nowhere: no page, log, dump, message, cache or error.",
     "R36": "No error report of Django's holds the key or a number.",
     "R37": "Calls go by HTTPS to the configured host only: no redirect is followed, no "
     "proxy of the machine used, no certificate left unchecked.",
@@ -61,6 +62,7 @@ REQUIREMENTS = {
     "R46": "Whoever waits for a phone holds no database connection.",
     "R47": "Waits are bounded, and beyond that the user is told at once.",
     "R54": "No control character reaches a line of the log.",
+    "R57": "A sandbox is refused where the site is for real users.",
     "R56": "The site is told of what its users should hear: declined prompts, locks "
     "and changed phones.",
 }
@@ -144,7 +146,6 @@ ATTACKS = {
     "system check.",
     "A53": "A row has a state of another release: it grants nothing.",
     "A60": "A user agent or a user name with CR, LF and ESC: the log keeps its lines.",
-    "A61": "Old rows are purged: live ones stay, also when it is broken off.",
     "A62": "A user is deleted: the rows stay, without anything personal.",
 }
 

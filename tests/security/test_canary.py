@@ -9,6 +9,7 @@ from django_magiclink import calls, client
 from django_magiclink.challenges import Challenge
 from django_magiclink.client import MideyeClient, Texts
 from django_magiclink.exceptions import CallError, Limited
+from django_magiclink.limits import DEFAULTS
 from django_magiclink.models import ApiKey, Approval, PhoneNumber
 from django_magiclink.sandbox import FAULTS, Sandbox
 from django_magiclink.transport import Call, ssl_context
@@ -21,14 +22,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 ADMIN = "/admin/django_magiclink"
 #: No pause between prompts, however they ended.
-LIMITS = [
-    "cooldown",
-    "reject_cooldown",
-    "per_15_min",
-    "per_day",
-    "rejects_lock",
-    "no_answers_lock",
-]
 #: What a header can carry and every way to quote has to change.
 KEY = "k<\"'&%+/\\>Canary7f3a9bC0de55-x9z"
 NUMBER = "+46739184627"
@@ -50,7 +43,7 @@ def stage(settings, capfd, monkeypatch, tmp_path, empty_cache):
     # From Django 6 on, addresses alone.
     settings.ADMINS = ["root@x.org"] if VERSION >= (6,) else [("root", "root@x.org")]
     settings.MAGICLINK_API_KEY = KEY
-    settings.MAGICLINK_LIMITS = dict.fromkeys(LIMITS)
+    settings.MAGICLINK_LIMITS = dict.fromkeys(DEFAULTS)
     settings.SESSION_FILE_PATH = str(tmp_path)
     with Stage(settings, capfd, monkeypatch).watching() as stage:
         yield stage
@@ -170,7 +163,7 @@ def crash(stage, browser, monkeypatch):
         # Where a number is at hand only without DEBUG, with which Django shows what it
         # would hide.
         places = ["views.reverse", "views.get_dispatcher", "challenges.get_token"]
-        for place in [*places, *(not stage.settings.DEBUG) * ["approvals.mask"]]:
+        for place in [*places, *(not stage.settings.DEBUG) * ["asking.mask"]]:
             refused = browser.get(f"/called/?who={place}-{stage.settings.DEBUG}")
             with monkeypatch.context() as patch:
                 patch.setattr(f"django_magiclink.{place}", broken)

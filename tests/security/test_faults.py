@@ -12,7 +12,11 @@ from django_magiclink.status import UNDECIDED
 
 from ..conftest import NUMBER
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    # What they are about would seldom be reached.
+    pytest.mark.usefixtures("unlimited"),
+]
 
 HTML = {"Accept": "text/html"}
 

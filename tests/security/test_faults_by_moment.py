@@ -17,7 +17,12 @@ from .faults import BEFORE_START, FAULTS, INFRASTRUCTURE, SERVER, SLOW
 from .moments import MOMENTS, HeldDispatcher, Run
 from .stage import Stage
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.slow,
+    # The runs ask the same phone all the time.
+    pytest.mark.usefixtures("unlimited"),
+]
 
 SEED = os.environ.get("MAGICLINK_TEST_SEED", "1")
 SEEDS = 20
