@@ -14,7 +14,14 @@ from django.utils.crypto import constant_time_compare
 from . import notices
 from .asking import ready_endpoint, request
 from .calls import perform
-from .endings import cancel, expire, last_declined, report, revoke, revoke_endpoint
+from .endings import (
+    cancel,
+    declined_elsewhere,
+    expire,
+    report,
+    revoke,
+    revoke_endpoint,
+)
 from .models import Approval
 from .status import Status
 from .wanted import Sought, Wanted
@@ -23,9 +30,9 @@ __all__ = [
     "cancel",
     "confirm",
     "consume",
+    "declined_elsewhere",
     "expire",
     "find",
-    "last_declined",
     "latest",
     "perform",
     "ready_endpoint",

@@ -9,6 +9,18 @@ from django.conf import settings
 
 PREFIX = "MAGICLINK_"
 
+#: What ``MAGICLINK_LIMITS`` leaves out; times are in seconds.
+DEFAULT_LIMITS = {
+    "cooldown": 30,
+    "reject_cooldown": 60,
+    "per_15_min": 5,
+    "per_day": 20,
+    "rejects_lock": 3,
+    "no_answers_lock": 5,
+    "lock_seconds": 900,
+    "anonymous_per_hour": 10,
+}
+
 
 class AppSettings:
     """Read ``MAGICLINK_<NAME>`` from Django at each access, else the default below."""
@@ -40,7 +52,7 @@ class AppSettings:
     #: ``user -> E.164 number or None``, callable or dotted path, for projects that
     #: store numbers elsewhere; what it returns counts as verified.
     GET_PHONE_NUMBER: str | Callable[[Any], str | None] | None = None
-    #: How often a phone may be asked: what differs from ``limits.DEFAULTS``. ``None``
+    #: How often a phone may be asked: what differs from ``DEFAULT_LIMITS``. ``None``
     #: turns a limit off.
     LIMITS: Mapping[str, int | None] = {}
     #: What "That was not me" brings about: ``"lock"`` keeps the phone from being asked

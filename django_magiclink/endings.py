@@ -51,11 +51,13 @@ def revoke_endpoint(endpoint: Endpoint) -> int:
     return _end(Q(endpoint=endpoint))
 
 
-def last_declined(user_id: Any) -> Approval | None:
-    """Return what the user declined last, unless it is known by whom it was asked."""
+def declined_elsewhere(request: HttpRequest) -> Approval | None:
+    """Return what the user declined last, of what another session had asked for."""
     since = timezone.now() - timedelta(seconds=DOUBT)
-    rows = Approval.objects.primary().filter(user=user_id, created__gte=since)
-    return rows.filter(status=Status.REJECTED, reported=None).first()
+    rows = Approval.objects.primary().filter(
+        user=request.user.pk, created__gte=since, status=Status.REJECTED, reported=None
+    )
+    return rows.exclude(session_hash=session_hash(request.session)).first()
 
 
 def report(approval: Approval, request: HttpRequest) -> bool:

@@ -11,22 +11,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Q
 from django.utils import timezone
 
-from .conf import app_settings
+from .conf import DEFAULT_LIMITS, app_settings
 from .exceptions import Limited
 from .models import Approval
 from .status import GRANTED, UNDECIDED, Status
-
-#: What ``MAGICLINK_LIMITS`` leaves out. Times are in seconds.
-DEFAULTS = {
-    "cooldown": 30,
-    "reject_cooldown": 60,
-    "per_15_min": 5,
-    "per_day": 20,
-    "rejects_lock": 3,
-    "no_answers_lock": 5,
-    "lock_seconds": 900,
-    "anonymous_per_hour": 10,
-}
 
 #: What a limit may be.
 LIMIT = "a whole number above 0, or None to turn it off"
@@ -124,7 +112,7 @@ def failures_before(approval: Approval) -> int:
 
 def value_of(name: str) -> int | None:
     """Return a limit as the site has it, ``None`` for one that is turned off."""
-    value = {**DEFAULTS, **app_settings.LIMITS}[name]
+    value = {**DEFAULT_LIMITS, **app_settings.LIMITS}[name]
     # Not left to the system checks: a WSGI server does not run them.
     if not is_limit(value):
         raise ImproperlyConfigured(f"MAGICLINK_LIMITS: {name} must be {LIMIT}.")

@@ -125,7 +125,7 @@ class Page:
     retry_after: int | None
     trusted: bool
     approval: Approval | None
-    #: What the user declined lately, and may not have asked for.
+    #: What the user declined lately that another session had asked for.
     doubtful: Approval | None
     #: Whether that approval lets the request pass, if it is only repeated.
     granted: bool
@@ -200,7 +200,7 @@ class Page:
                 "cancel_url": reverse("django_magiclink:cancel", args=approval),
                 "report_url": reverse("django_magiclink:report", args=approval),
             }
-        if self.doubtful is not None and self.doubtful != self.approval:
+        if self.doubtful is not None:
             doubtful = [self.doubtful.pk]
             context["doubt_url"] = reverse("django_magiclink:report", args=doubtful)
         return context

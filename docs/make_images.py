@@ -62,27 +62,44 @@ def take_dialog(page, phone, demo, name):
     expect(page.get_by_role("status")).to_contain_text("You declined", timeout=20_000)
 
 
+def take_typed(page, phone, demo, name):
+    """Photograph the page that wants the code from the phone."""
+    scheme, width = name
+    log_in(page, demo)
+    transfer(page, demo, "Invoice typed")
+    phone.goto(demo.phone)
+    phone.locator("button[value=accept]").first.click()
+    expect(page.locator("main")).to_have_attribute(
+        "data-state", "confirming", timeout=20_000
+    )
+    page.screenshot(path=IMAGES / f"typed-{scheme}-{width}.png")
+    page.get_by_role("button", name="Cancel").click()
+
+
 def main():
     """Run the demo, and go through it in both schemes and at both widths."""
     IMAGES.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory() as other,
         Demo(Path(folder)) as demo,
+        Demo(Path(other), MAGICLINK_CODE="type") as typing,
         sync_playwright() as playwright,
     ):
         flags = ["--no-sandbox", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
         for scheme, width in product(["light", "dark"], WIDTHS):
-            context = browser.new_context(
-                color_scheme=scheme,
-                reduced_motion="reduce",
-                viewport={"width": width, "height": WIDTHS[width]},
-            )
-            page, phone = context.new_page(), context.new_page()
-            page.bring_to_front()
-            take(page, phone, demo, (scheme, width))
-            take_dialog(page, phone, demo, (scheme, width))
-            context.close()
+            for bank, steps in ((demo, [take, take_dialog]), (typing, [take_typed])):
+                context = browser.new_context(
+                    color_scheme=scheme,
+                    reduced_motion="reduce",
+                    viewport={"width": width, "height": WIDTHS[width]},
+                )
+                page, phone = context.new_page(), context.new_page()
+                page.bring_to_front()
+                for step in steps:
+                    step(page, phone, bank, (scheme, width))
+                context.close()
         browser.close()
 
 

@@ -13,14 +13,18 @@ def bank(request):
     context = {"bank_name": settings.MAGICLINK_SITE_NAME}
     if settings.MAGICLINK_SANDBOX:
         # Called only by templates that show it, since it asks the database.
-        context |= {"sandbox": True, "phone_url": partial(_phone_url, request.user)}
+        context |= {
+            "sandbox": True,
+            "phone_url": partial(_phone_url, request.user),
+            "new_phone_url": partial(_phone_url, request.user, "enrol"),
+        }
     return context
 
 
-def _phone_url(user):
+def _phone_url(user, purpose="step-up"):
     try:
         server = Endpoint.objects.named().base_url
-        number = PhoneNumber.objects.of(user)
+        number = PhoneNumber.objects.of(user, purpose)
     except Refused:
         return ""
     # Only a sandbox can be reached without TLS.

@@ -7,6 +7,8 @@ from decimal import Decimal
 from django import forms
 from django.core.exceptions import ValidationError
 
+from django_magiclink.phones import parse
+
 from .models import Account, Card, Contact, Transfer
 
 NOT_COVERED = "There is not that much on the account."
@@ -40,6 +42,20 @@ class TransferForm(forms.ModelForm):
             return self.instance
         self.add_error("amount", NOT_COVERED)
         return None
+
+
+class PhoneForm(forms.Form):
+    """The number of the phone that approves."""
+
+    number = forms.CharField(
+        label="Mobile number",
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "tel"}),
+        help_text="With its country code: +46 70 174 06 05.",
+    )
+
+    def clean_number(self):
+        """Refuse a typo, before any phone rings."""
+        return parse(self.cleaned_data["number"])
 
 
 class PaymentFileForm(forms.Form):

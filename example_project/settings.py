@@ -131,6 +131,8 @@ MAGICLINK_API_KEY = env("MIDEYE_API_KEY", default="")
 MAGICLINK_FIELD_KEYS = secret(
     "MAGICLINK_FIELD_KEYS", "Zm9yLWRldmVsb3BtZW50LW9ubHktbm90LXNlY3JldCE="
 ).split(",")
+# "type" asks for the code on the page; empty for no code.
+MAGICLINK_CODE = env("MAGICLINK_CODE", default="show") or None
 # {"reject_cooldown": null} turns that one off, such as to try things out.
 MAGICLINK_LIMITS = env.json("MAGICLINK_LIMITS", default={})
 MAGICLINK_SANDBOX = env.bool("MAGICLINK_SANDBOX", default=DEBUG)

@@ -14,6 +14,7 @@ urlpatterns = [
     path("statement/", views.statement, name="statement"),
     path("accounts/<int:pk>/close/", views.close_account, name="close-account"),
     path("contact/", views.ContactDetails.as_view(), name="contact"),
+    path("phone/", views.phone, name="phone"),
     path("payment-file/", views.payment_file, name="payment-file"),
     path("orders/", views.orders, name="orders"),
     path("api/", include(api.router.urls)),

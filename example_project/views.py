@@ -15,10 +15,11 @@ from django.views.decorators.http import require_POST
 from django.views.generic import UpdateView
 
 from django_magiclink.decorators import approval_required
+from django_magiclink.enrolment import change_number
 from django_magiclink.mixins import ApprovalRequiredMixin
 from django_magiclink.stepup import require_approval
 
-from .forms import NOT_COVERED, ContactForm, PaymentFileForm, TransferForm
+from .forms import NOT_COVERED, ContactForm, PaymentFileForm, PhoneForm, TransferForm
 from .models import Contact, Invoice, StandingOrder, Transfer
 
 
@@ -113,6 +114,19 @@ class ContactDetails(
         return Contact.objects.filter(user=self.request.user).first() or Contact(
             user=self.request.user
         )
+
+
+@login_required
+def phone(request):
+    """Let another phone approve from now on, once both have agreed."""
+    form = PhoneForm(request.POST or None)
+    if form.is_valid():
+        refused = change_number(request, form.cleaned_data["number"])
+        if refused:
+            return refused
+        messages.success(request, "From now on we ask this phone.")
+        return redirect("phone")
+    return render(request, "example_project/phone.html", {"form": form})
 
 
 @login_required

@@ -7,7 +7,7 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from django_magiclink.limits import DEFAULTS
+from django_magiclink.conf import DEFAULT_LIMITS
 from django_magiclink.models import ApiKey, Approval, Endpoint, PhoneNumber
 from django_magiclink.sandbox import Sandbox
 from django_magiclink.status import UNDECIDED
@@ -27,7 +27,7 @@ def user(db):
 @pytest.fixture
 def unlimited(settings):
     """Let a phone be asked again at once, where limits are not what a test is about."""
-    settings.MAGICLINK_LIMITS = dict.fromkeys(DEFAULTS)
+    settings.MAGICLINK_LIMITS = dict.fromkeys(DEFAULT_LIMITS)
 
 
 @pytest.fixture(scope="session")

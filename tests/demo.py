@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from threading import Timer
 
-from django_magiclink.limits import DEFAULTS
+from django_magiclink.conf import DEFAULT_LIMITS
 
 ROOT = Path(__file__).parent.parent
 MANAGE = [sys.executable, "manage.py"]
@@ -19,14 +19,16 @@ PATIENCE = 60
 
 class Demo:
     """
-    ``manage.py demo`` on free ports, with its database in ``folder``.
+    ``manage.py demo`` on free ports, with its database in ``folder``; ``environment``
+    is added to this process's own.
 
     A context manager that starts and stops it, any number of times. While it runs,
     ``site`` and ``phone`` are the addresses it printed, and ``password`` is the one of
     its users anna, bo and admin.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, **environment):
+        self.environment = environment
         self.database = folder / "demo.sqlite3"
         self.log = folder / "demo.log"
         self.process = None
@@ -93,9 +95,10 @@ class Demo:
             "DJANGO_SETTINGS_MODULE": "example_project.settings",
             "DATABASE_URL": f"sqlite:///{self.database}",
             # Each test asks the same phones.
-            "MAGICLINK_LIMITS": json.dumps(dict.fromkeys(DEFAULTS)),
+            "MAGICLINK_LIMITS": json.dumps(dict.fromkeys(DEFAULT_LIMITS)),
         }
-        return {"cwd": ROOT, "env": os.environ | given | environment, "text": True}
+        given |= self.environment | environment
+        return {"cwd": ROOT, "env": os.environ | given, "text": True}
 
     def _printed(self, pattern):
         found = re.search(pattern, self.output, re.MULTILINE)

@@ -23,6 +23,7 @@ PAGES = [
     "statement/",
     "accounts/1/close/",
     "contact/",
+    "phone/",
     "payment-file/",
     "orders/",
     "invoices/",

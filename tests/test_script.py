@@ -195,6 +195,77 @@ def test_after_a_decline_one_may_ask_again(host, sandbox, unlimited):
     answer(page, "200 pay ran")
 
 
+def test_after_a_decline_the_dialog_says_when_one_may_ask_again(host, sandbox):
+    page = host("fetch")
+    sandbox.script("reject")
+    fetch(page, ["/pay/", POST])
+    expect(dialog(page)).to_contain_text("You declined")
+
+    dialog(page).get_by_role("button", name="Ask again").click()
+
+    expect(dialog(page)).to_contain_text("Your phone cannot be asked yet.")
+    expect(dialog(page).locator("[data-retry]")).to_have_text(re.compile(r"\d+:\d\d"))
+    assert len(sandbox.calls) == 1
+
+
+def code_on(sandbox):
+    return re.search(r"Code: (\d\d)", sandbox.calls[-1].params["sms-text"])[1]
+
+
+def test_a_code_is_typed_in_the_dialog(host, sandbox, settings):
+    settings.MAGICLINK_CODE = "type"
+    page = host("fetch")
+    fetch(page, ["/pay/", POST])
+    state(page, "confirming")
+
+    field = dialog(page).get_by_label("Code:")
+    expect(field).to_be_focused()
+    assert runs() == []
+    field.fill(code_on(sandbox))
+    field.press("Enter")
+
+    answer(page, "200 pay ran")
+    assert runs() == ["pay"]
+
+
+def test_a_wrong_code_is_said_and_carries_nothing_out(host, sandbox, settings):
+    settings.MAGICLINK_CODE = "type"
+    page = host("fetch")
+    fetch(page, ["/pay/", POST])
+    state(page, "confirming")
+
+    dialog(page).get_by_label("Code:").fill(str((int(code_on(sandbox)) + 1) % 90 + 10))
+    dialog(page).get_by_role("button", name="Confirm").click()
+
+    expect(dialog(page)).to_contain_text("That was not the code")
+    state(page, "ended")
+    assert runs() == []
+
+
+def test_a_code_that_nobody_types_is_given_up(host, sandbox, settings):
+    settings.MAGICLINK_CODE = "type"
+    page = host("fetch")
+    fetch(page, ["/pay/", POST])
+    state(page, "confirming")
+
+    dialog(page).get_by_role("button", name="Cancel").click()
+
+    expect(dialog(page)).to_contain_text("You cancelled.")
+    assert Approval.objects.get().status == "cancelled"
+
+
+def test_who_did_not_ask_can_say_so_in_the_dialog(host, sandbox):
+    page = host("fetch")
+    sandbox.script("reject")
+    fetch(page, ["/pay/", POST])
+
+    dialog(page).get_by_role("button", name="That was not me").click()
+
+    expect(dialog(page)).to_contain_text("Thank you.")
+    expect(dialog(page).get_by_role("button", name="That was not me")).to_be_hidden()
+    assert Approval.objects.get().reported
+
+
 def test_escape_gives_the_question_up(host, sandbox):
     page = host("fetch")
     sandbox.script("manual")

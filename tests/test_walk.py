@@ -11,6 +11,7 @@ from .needs import chromium
 pytestmark = pytest.mark.needs("chromium")
 
 ADMINS_PHONE = "+46701740606"
+BOS_PHONE = "+46701740607"
 SAVINGS = "5521-118410"
 PAGES = [
     "",
@@ -22,6 +23,7 @@ PAGES = [
     "cards/4021/limit/",
     "cards/lost/",
     "contact/",
+    "phone/",
     "statement/",
     "payroll/",
     "accounts/1/close/",
@@ -114,6 +116,13 @@ def admin(demo, chrome):
     admin.leave()
 
 
+@pytest.fixture
+def bo(demo, chrome):
+    bo = Visit(demo, chrome, "bo", demo.phone_of(BOS_PHONE))
+    yield bo
+    bo.leave()
+
+
 def balance(visit, number):
     """Return what is on an account, without leaving the page."""
     overview = visit.page.request.get(visit.demo.site).text()
@@ -161,6 +170,20 @@ def test_a_limit_that_was_declined_is_kept_in_the_form(anna):
 
     message = "Card 8850 now pays 6200 SEK a day."
     expect(anna.page.locator(".messages")).to_have_text(message)
+
+
+def test_a_first_phone_is_asked_whether_it_is_ones_own(bo):
+    bo.page.click("nav >> text=Phone")
+    bo.page.fill("[name=number]", BOS_PHONE)
+    bo.press("Use this phone")
+    shown = bo.answer("accept")
+
+    message = "From now on we ask this phone."
+    expect(bo.page.locator(".messages")).to_have_text(message, timeout=10_000)
+    assert "Approve as bo with this phone from now on." in shown
+    bo.page.click("nav >> text=Payroll")
+    bo.answer("accept")
+    expect(bo.page.locator("h1")).to_have_text("Payroll", timeout=10_000)
 
 
 def test_contact_details_are_kept_in_the_form_until_they_are_approved(anna):

@@ -13,10 +13,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from ..client import MideyeClient
-from ..conf import PREFIX, AppSettings, app_settings
+from ..conf import DEFAULT_LIMITS, PREFIX, AppSettings, app_settings
 from ..dispatchers import BaseDispatcher, get_dispatcher
 from ..fields import Sealed
-from ..limits import DEFAULTS, LIMIT, is_limit
+from ..limits import LIMIT, is_limit
 from ..requirements import CODE, MAX_AGE, is_code, is_max_age, is_timeout
 from ..sessions import can_be_searched
 
@@ -83,10 +83,10 @@ RULES: dict[str, tuple[_Valid, str]] = {
     "LIMITS": (
         lambda value: (
             isinstance(value, Mapping)
-            and value.keys() <= DEFAULTS.keys()
+            and value.keys() <= DEFAULT_LIMITS.keys()
             and all(map(is_limit, value.values()))
         ),
-        f"a dict of {', '.join(DEFAULTS)}, each {LIMIT}",
+        f"a dict of {', '.join(DEFAULT_LIMITS)}, each {LIMIT}",
     ),
     "ON_REPORT": (
         lambda value: _is_collection(value) and {*value} <= {"lock", "sessions"},

@@ -62,9 +62,9 @@ REQUIREMENTS = {
     "R46": "Whoever waits for a phone holds no database connection.",
     "R47": "Waits are bounded, and beyond that the user is told at once.",
     "R54": "No control character reaches a line of the log.",
-    "R57": "A sandbox is refused where the site is for real users.",
     "R56": "The site is told of what its users should hear: declined prompts, locks "
     "and changed phones.",
+    "R57": "A sandbox is refused where the site is for real users.",
 }
 
 ATTACKS = {

@@ -8,8 +8,8 @@ from django.views.decorators.debug import sensitive_variables
 from django_magiclink import calls, client
 from django_magiclink.challenges import Challenge
 from django_magiclink.client import MideyeClient, Texts
+from django_magiclink.conf import DEFAULT_LIMITS
 from django_magiclink.exceptions import CallError, Limited
-from django_magiclink.limits import DEFAULTS
 from django_magiclink.models import ApiKey, Approval, PhoneNumber
 from django_magiclink.sandbox import FAULTS, Sandbox
 from django_magiclink.transport import Call, ssl_context
@@ -43,7 +43,7 @@ def stage(settings, capfd, monkeypatch, tmp_path, empty_cache):
     # From Django 6 on, addresses alone.
     settings.ADMINS = ["root@x.org"] if VERSION >= (6,) else [("root", "root@x.org")]
     settings.MAGICLINK_API_KEY = KEY
-    settings.MAGICLINK_LIMITS = dict.fromkeys(DEFAULTS)
+    settings.MAGICLINK_LIMITS = dict.fromkeys(DEFAULT_LIMITS)
     settings.SESSION_FILE_PATH = str(tmp_path)
     with Stage(settings, capfd, monkeypatch).watching() as stage:
         yield stage

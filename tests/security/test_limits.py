@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from django_magiclink import approvals, limits
+from django_magiclink.conf import DEFAULT_LIMITS
 from django_magiclink.exceptions import Limited
 from django_magiclink.models import Approval, PhoneNumber
 from django_magiclink.signals import approval_refused, security_notice
@@ -439,7 +440,7 @@ def test_a_limit_that_is_wrong_lets_nobody_ring(browser, sandbox, settings, valu
     assert sandbox.calls == []
 
 
-@pytest.mark.parametrize("name", limits.DEFAULTS)
+@pytest.mark.parametrize("name", DEFAULT_LIMITS)
 def test_each_limit_can_be_turned_off(settings, name):
     settings.MAGICLINK_LIMITS = {name: None}
 
