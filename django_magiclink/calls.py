@@ -61,8 +61,12 @@ def perform(
         run(partial(_record, pk, call.endpoint, outcome))
 
 
+def _load(pk: uuid.UUID) -> Approval:
+    return Approval.objects.primary().select_related("user").get(pk=pk)
+
+
 def _claim(pk: uuid.UUID) -> _Call | None:
-    approval = Approval.objects.primary().select_related("user").get(pk=pk)
+    approval = _load(pk)
     until = timezone.now() + timedelta(seconds=approval.timeout + GRACE)
     if not Approval.objects.advance(pk, Status.SENT, deadline=until, live_until=until):
         return None
@@ -76,12 +80,19 @@ def _claim(pk: uuid.UUID) -> _Call | None:
 
 
 @sensitive_variables("number")
-def _prepare(approval: Approval) -> _Call:
+def _number(approval: Approval) -> str:
+    """Return the number that was asked for, if it is still the user's."""
     if approval.user is None or not approval.user.is_active:
         raise Inactive
     number = PhoneNumber.objects.of(approval.user)
     if hash_number(number) != approval.number_hash:
         raise NoPhone
+    return number
+
+
+@sensitive_variables("number")
+def _prepare(approval: Approval) -> _Call:
+    number = _number(approval)
     endpoint = Endpoint.objects.of_approval(approval.endpoint_id)
     with translation.override(approval.language or None):
         texts = endpoint.texts(approval.text, approval.code)
@@ -123,7 +134,14 @@ def _failed(kind: str, *, over: bool) -> _Outcome:
 
 def _record(pk: uuid.UUID, endpoint: Endpoint, outcome: _Outcome) -> None:
     columns = outcome.columns | ({"live_slot": None} if outcome.over else {})
-    if not Approval.objects.advance(pk, outcome.status, **columns):
+    status = outcome.status
+    if status == Status.ACCEPTED:
+        try:
+            _number(_load(pk))
+        except Refused as refusal:
+            # Whoever has that phone now may be somebody else.
+            status, columns["error_kind"] = Status.FAILED, refusal.reason
+    if not Approval.objects.advance(pk, status, **columns):
         _record_late(pk, outcome.status, columns)
     endpoint.note_use(columns["answer_code"] or columns["error_kind"])
 
