@@ -12,6 +12,7 @@ from typing import Any
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.decorators import login_not_required
+from django.db import OperationalError
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -57,14 +58,19 @@ def start_approval(request: HttpRequest, wanted: Wanted) -> tuple[Approval, bool
     address = app_settings.CLIENT_ADDRESS or _remote_address
     if isinstance(address, str):
         address = import_string(address)
-    approval, joined = approvals.request(
-        wanted,
-        user=request.user,
-        dispatch=get_dispatcher().dispatch,
-        dispatcher=app_settings.DISPATCHER.rpartition(".")[2],
-        address=str(address(request))[:64],
-        user_agent=request.headers.get("User-Agent", "")[:200],
-    )
+    try:
+        approval, joined = approvals.request(
+            wanted,
+            user=request.user,
+            dispatch=get_dispatcher().dispatch,
+            dispatcher=app_settings.DISPATCHER.rpartition(".")[2],
+            address=str(address(request))[:64],
+            user_agent=request.headers.get("User-Agent", "")[:200],
+        )
+    except OperationalError as error:
+        # Locked, or away for a moment. The text may quote what is in a row.
+        logger.error("No approval was started: %s", type(error).__name__)
+        raise Busy from error
     if not joined:
         # The dispatcher has spoken by now: these views are in no transaction.
         approval.refresh_from_db()
@@ -80,7 +86,14 @@ def _remote_address(request: HttpRequest) -> str:
 def _own_view(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     @wraps(view)
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response = view(request, *args, **kwargs)
+        try:
+            response = view(request, *args, **kwargs)
+        except OperationalError as error:
+            if pages.are_wanted(request):
+                raise
+            # Our script asks again after a 503, and stays where it is.
+            logger.error("The database does not answer: %s", type(error).__name__)
+            response = _problem(503, Busy.reason, _("Try again in a moment."))
         patch_cache_control(response, private=True, no_store=True)
         return response
 
@@ -208,13 +221,17 @@ def _refuse(challenge: Challenge, refusal: Refused) -> HttpResponseBase:
 def _too_old(request: HttpRequest) -> HttpResponseBase:
     if pages.are_wanted(request):
         return pages.show(request, "django_magiclink/too_old.html", 403)
+    return _problem(403, Expired.reason, _("This page is too old."))
+
+
+def _problem(status: int, reason: str, title: str) -> HttpResponseBase:
     body = {
         "type": "urn:django-magiclink:approval-required",
-        "title": _("This page is too old."),
-        "status": 403,
-        "reason": Expired.reason,
+        "title": title,
+        "status": status,
+        "reason": reason,
     }
-    return JsonResponse(body, status=403, content_type="application/problem+json")
+    return JsonResponse(body, status=status, content_type="application/problem+json")
 
 
 def _own_approval(request: HttpRequest, pk: uuid.UUID) -> Approval | None:
