@@ -45,6 +45,7 @@ urlpatterns = [
             "cached_inline",
             "conditional",
             "join",
+            "threads",
             "queue",
             "planted_use",
             "planted_crash",

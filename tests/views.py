@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 import time
-from threading import Thread
+from threading import Thread, active_count
 
 from django.contrib.auth import get_user_model, login
 from django.db import connection, transaction
@@ -255,6 +255,11 @@ def join(request):
         # As a session is that began before the app was installed.
         del request.session[NONCE_KEY]
     return HttpResponse(f"{name} is logged in")
+
+
+def threads(request):
+    """Tell how many threads this process has."""
+    return HttpResponse(active_count())
 
 
 @transaction.non_atomic_requests
