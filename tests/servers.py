@@ -304,6 +304,12 @@ class Site:
         known = {"name": f"user{serial}", "number": f"+4670{serial:07}"}
         return Visitor(self, **known | query)
 
+    def crowd(self, size):
+        """Return as many visitors, who are made at once: 20 times faster."""
+        serials = [next(_serial) for _ in range(size)]
+        made = self.send("GET", f"/crowd/?first={serials[0]}&size={size}", {})
+        return [Visitor(self, **each) for each in made.json]
+
     def send(self, method, path, headers, fields=None):
         """Send one request on a connection of its own."""
         body = urlencode(fields) if fields else None
@@ -385,15 +391,17 @@ class Answer:
 class Visitor:
     """The browser of one user; any number of threads may use it at a time."""
 
-    def __init__(self, site, *, name, number, **query):
+    def __init__(self, site, *, name, number, cookies="", **query):
         self.name = name
         self.number = number
         self.site = site
-        fields = {"name": name, "number": number} | query
-        joined = site.send("GET", f"/join/?{urlencode(fields)}", {})
+        self.headers = {"Cookie": cookies or self._join(query)}
+
+    def _join(self, query):
+        fields = {"name": self.name, "number": self.number} | query
+        joined = self.site.send("GET", f"/join/?{urlencode(fields)}", {})
         crumbs = SimpleCookie("; ".join(joined.cookies))
-        pairs = [f"{name}={crumb.value}" for name, crumb in crumbs.items()]
-        self.headers = {"Cookie": "; ".join(pairs)}
+        return "; ".join(f"{name}={crumb.value}" for name, crumb in crumbs.items())
 
     def elsewhere(self):
         """Return another browser, in which the same user is logged in too."""

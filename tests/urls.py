@@ -45,6 +45,7 @@ urlpatterns = [
             "cached_inline",
             "conditional",
             "join",
+            "crowd",
             "threads",
             "queue",
             "planted_use",

@@ -102,7 +102,7 @@ def test_a_killed_worker_leaves_no_grant_and_no_second_ring(site, sandbox):
 def test_100_workers_killed_at_random_moments_grant_nothing_and_ring_once(
     site, sandbox
 ):
-    visitors = storm(site, KILLS, lambda number: site.visitor(), lines=8)
+    visitors = site.crowd(KILLS)
     refused = storm(site, KILLS, lambda each: visitors[each].get("/once/"), lines=8)
     random, moment, statuses = Random(43), Event(), []
     sandbox.script("accept", delay=0.3)
@@ -199,7 +199,7 @@ def test_a_dispatcher_that_forgets_the_fork_is_found(sites, sandbox, tmp_path):
 @pytest.mark.covers("R48", "A49")
 def test_a_site_with_20_waits_ends_within_10_seconds(sites, sandbox, tmp_path):
     with Site(tmp_path, sites.database("postgres"), sandbox) as site:
-        visitors = [site.visitor() for _ in range(WAITS)]
+        visitors = site.crowd(WAITS)
         started = [visitor.start(visitor.get("/once/")) for visitor in visitors]
         until(lambda: len(sandbox.prompts()) == WAITS)
 

@@ -41,7 +41,7 @@ def sandbox(mideye):
 def wait_all(sites, sandbox, folder, users, **environment):
     """Let so many users start at one process; return the answers, and its threads."""
     preparing, database = sites("postgres"), sites.database("postgres")
-    visitors = storm(preparing, users, lambda number: preparing.visitor())
+    visitors = preparing.crowd(users)
     size = {"workers": 1, "threads": WEB, "MAGICLINK_MAX_WAITING": str(POOL)}
 
     with Site(folder, database, sandbox, **size | environment) as site:

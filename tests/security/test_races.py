@@ -252,7 +252,7 @@ def all_ring(visitors, sandbox):
 @pytest.mark.covers("R46", "A50")
 @pytest.mark.parametrize("kind", [POSTGRES])
 def test_100_waits_hold_no_connection(site, sandbox):
-    visitors = site.together(WAITS, lambda number: site.visitor())
+    visitors = site.crowd(WAITS)
     refused = site.together(WAITS, lambda each: visitors[each].get("/once/"))
     accepted = "django_magiclink_approval WHERE status = 'accepted'"
     before = site.database.count(accepted)
@@ -273,7 +273,7 @@ def test_100_waits_hold_no_connection(site, sandbox):
 @pytest.mark.parametrize("kind", [POSTGRES])
 def test_connections_that_waits_hold_are_seen(site, sandbox):
     planted = MOST_CONNECTIONS + 5
-    visitors = site.together(planted, lambda number: site.visitor())
+    visitors = site.crowd(planted)
 
     with Peak(site.database) as peak:
         site.together(planted, lambda each: visitors[each].get("/planted_wait/"))

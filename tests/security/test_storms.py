@@ -175,7 +175,7 @@ def test_a_cancel_lets_no_storm_ring_before_the_phone_is_quiet(site, sandbox):
 def test_a_number_that_changes_meanwhile_rings_no_more_and_grants_nothing(
     site, sandbox
 ):
-    visitors = [site.visitor() for _ in range(12)]
+    visitors = site.crowd(12)
     asks = [start_of(visitor, "/once/") for visitor in visitors]
     old = {visitor.number for visitor in visitors}
     sandbox.script("accept", delay=0.4)
