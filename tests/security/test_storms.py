@@ -13,6 +13,8 @@ from ..storms import Letter, Owner, Watched, start_of, storm
 pytestmark = pytest.mark.processes
 
 FEW = 30
+#: A storm in which no more phones rang has seen nothing end.
+FEWEST = 2
 NEEDS = pytest.mark.needs("postgres")
 POSTGRES = pytest.param("postgres", marks=NEEDS)
 #: Of a person who is asked too often nothing would be seen here.
@@ -98,7 +100,7 @@ def test_starts_while_earlier_ones_end_ring_one_at_a_time(site, sandbox, starts)
         answer = asks[who].send()
         if answer.status == 201 and chance < 0.3:
             others.append(give_up(visitors[who], refused[who], answer).status)
-        elif chance > 0.8:
+        elif chance > 0.6:
             others.append(uses[who].send().status)
         return answer.status
 
@@ -110,8 +112,8 @@ def test_starts_while_earlier_ones_end_ring_one_at_a_time(site, sandbox, starts)
     assert set(others) <= {200, 401}
     assert sandbox.most == 1
     number = visitors[0].number
-    assert rows(site, number, "TRUE") == answers[201] > 5
-    assert rows(site, number, "sent IS NOT NULL") == len(sandbox.calls) > 5
+    assert rows(site, number, "TRUE") == answers[201] > FEWEST
+    assert rows(site, number, "sent IS NOT NULL") == len(sandbox.calls) > FEWEST
     taps = Counter(call.code for call in sandbox.calls)
     granted = rows(site, number, "status IN ('accepted', 'consumed')")
     assert granted <= taps["TOUCH_ACCEPTED"]
