@@ -31,18 +31,20 @@ class Letter:
     """A request that is written once and sent often: ten times faster than writing."""
 
     def __init__(self, visitor, method, path, fields=None, site=None):
-        body = urlencode(fields or {}).encode()
+        self._address = ("127.0.0.1", (site or visitor.site).port)
+        body, form = urlencode(fields or {}).encode(), []
+        if fields:
+            form = ["Content-Type: application/x-www-form-urlencoded"]
         head = [
             f"{method} {path} HTTP/1.1",
-            "Host: 127.0.0.1",
+            "Host: {}:{}".format(*self._address),
             "Connection: close",
             *(f"{name}: {value}" for name, value in visitor.headers.items()),
-            "Content-Type: application/x-www-form-urlencoded",
+            *form,
             f"Content-Length: {len(body)}",
             "\r\n",
         ]
         self._bytes = "\r\n".join(head).encode() + body
-        self._address = ("127.0.0.1", (site or visitor.site).port)
 
     def send(self):
         """Send it on a connection of its own, and return the answer."""

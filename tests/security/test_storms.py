@@ -14,7 +14,7 @@ pytestmark = pytest.mark.processes
 
 FEW = 30
 #: A storm in which no more phones rang has seen nothing end.
-FEWEST = 2
+FEWEST = 10
 NEEDS = pytest.mark.needs("postgres")
 POSTGRES = pytest.param("postgres", marks=NEEDS)
 #: Of a person who is asked too often nothing would be seen here.
@@ -109,7 +109,7 @@ def test_starts_while_earlier_ones_end_ring_one_at_a_time(site, sandbox, starts)
         all_decided(site, visitors[0].number)
 
     assert set(answers) == {200, 201, 429}
-    assert set(others) <= {200, 401}
+    assert set(others) == {200, 401}
     assert sandbox.most == 1
     number = visitors[0].number
     assert rows(site, number, "TRUE") == answers[201] > FEWEST
