@@ -80,6 +80,9 @@ def _join_or_insert(
 ) -> tuple[Approval, bool]:
     if not user.is_active:
         raise Inactive
+    # What is open was asked for by the same phone and endpoint, or would have ended.
+    if joined := _open(wanted):
+        return joined, True
     number = PhoneNumber.objects.of(user, wanted.purpose)
     slot = hash_number(number)
     if wanted.number_hash not in ("", slot):
@@ -98,16 +101,11 @@ def _join_or_insert(
         "live_slot": slot,
     }
     for _attempt in range(2):
-        joined = _open(wanted)
-        if joined is not None:
-            return joined, True
         Approval.objects.free_slot(slot)
-        inserted = _insert(wanted, dispatch, columns)
-        if inserted is not None:
+        if inserted := _insert(wanted, dispatch, columns):
             return inserted, False
-    joined = _open(wanted)
-    if joined is not None:
-        return joined, True
+        if joined := _open(wanted):
+            return joined, True
     raise Limited(_seconds_left(slot))
 
 

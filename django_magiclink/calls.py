@@ -67,8 +67,12 @@ def perform(
         run(partial(_record, pk, call, outcome))
 
 
+def _load(pk: uuid.UUID) -> Approval:
+    return Approval.objects.primary().select_related("user").get(pk=pk)
+
+
 def _claim(pk: uuid.UUID) -> _Call | None:
-    approval = Approval.objects.primary().select_related("user").get(pk=pk)
+    approval = _load(pk)
     until = timezone.now() + timedelta(seconds=approval.timeout + GRACE)
     if not Approval.objects.advance(pk, Status.SENT, deadline=until, live_until=until):
         return None
@@ -89,12 +93,19 @@ def _give_up(pk: uuid.UUID, kind: str) -> None:
 
 
 @sensitive_variables("number")
-def _prepare(approval: Approval) -> _Call:
+def _number(approval: Approval) -> str:
+    """Return the number that was asked for, if it is still the user's."""
     if approval.user is None or not approval.user.is_active:
         raise Inactive
     number = PhoneNumber.objects.of(approval.user, approval.purpose)
     if hash_number(number) != approval.number_hash:
         raise NoPhone
+    return number
+
+
+@sensitive_variables("number")
+def _prepare(approval: Approval) -> _Call:
+    number = _number(approval)
     endpoint = Endpoint.objects.of_approval(approval.endpoint_id)
     with translation.override(approval.language or None):
         texts = endpoint.texts(approval.text, approval.code, approval.code_mode)
@@ -140,13 +151,25 @@ def _record(pk: uuid.UUID, call: _Call, outcome: _Outcome) -> None:
     status, columns = outcome.status, dict(outcome.columns)
     if outcome.over:
         columns["live_slot"] = None
-    if status == Status.ACCEPTED and call.typed:
-        until = timezone.now() + timedelta(seconds=TYPE_WITHIN)
-        status, columns["deadline"] = Status.CONFIRMING, until
+    if status == Status.ACCEPTED:
+        status, changes = _accepted(pk, call)
+        columns |= changes
     if not Approval.objects.advance(pk, status, **columns):
         _record_late(pk, outcome)
     call.endpoint.note_use(columns["answer_code"] or columns["error_kind"])
     notices.of_outcome(pk)
+
+
+def _accepted(pk: uuid.UUID, call: _Call) -> tuple[Status, dict[str, Any]]:
+    try:
+        _number(_load(pk))
+    except Refused as refusal:
+        # Whoever has that phone now may be somebody else.
+        return Status.FAILED, {"error_kind": refusal.reason}
+    if not call.typed:
+        return Status.ACCEPTED, {}
+    until = timezone.now() + timedelta(seconds=TYPE_WITHIN)
+    return Status.CONFIRMING, {"deadline": until}
 
 
 def _record_late(pk: uuid.UUID, outcome: _Outcome) -> None:

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
-from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
-from typing import Any
 
 from django.contrib.auth import SESSION_KEY
-from django.contrib.auth.decorators import login_not_required
+from django.db import OperationalError
 from django.http import (
     HttpRequest,
-    HttpResponse,
     HttpResponseBase,
     HttpResponseRedirect,
     JsonResponse,
     QueryDict,
 )
 from django.urls import reverse
-from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.cache import patch_vary_headers
 from django.utils.module_loading import import_string
-from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import (
-    sensitive_post_parameters,
     sensitive_variables,
 )
 from django.views.decorators.http import (
@@ -35,16 +30,18 @@ from django.views.decorators.http import (
 )
 
 from . import approvals, pages
+from .answers import own_view, state, too_old
 from .binding import session_hash
 from .bodies import FIELDS_FIELD, host_fields
 from .challenges import Challenge
 from .conf import app_settings
-from .decorators import EveryAlias
 from .dispatchers import get_dispatcher
 from .exceptions import Busy, Expired, Refused
 from .models import Approval
-from .status import UNDECIDED, Status
+from .status import Status
 from .wanted import Wanted
+
+logger = logging.getLogger("django_magiclink")
 
 _STATUS_OF = {"limited": 429, "busy": 503}
 
@@ -58,14 +55,19 @@ def start_approval(request: HttpRequest, wanted: Wanted) -> tuple[Approval, bool
     address = app_settings.CLIENT_ADDRESS or _remote_address
     if isinstance(address, str):
         address = import_string(address)
-    approval, joined = approvals.request(
-        wanted,
-        user=request.user,
-        dispatch=get_dispatcher().dispatch,
-        dispatcher=app_settings.DISPATCHER.rpartition(".")[2],
-        address=str(address(request))[:64],
-        user_agent=request.headers.get("User-Agent", "")[:200],
-    )
+    try:
+        approval, joined = approvals.request(
+            wanted,
+            user=request.user,
+            dispatch=get_dispatcher().dispatch,
+            dispatcher=app_settings.DISPATCHER.rpartition(".")[2],
+            address=str(address(request))[:64],
+            user_agent=request.headers.get("User-Agent", "")[:200],
+        )
+    except OperationalError as error:
+        # Locked, or away for a moment. The text may quote what is in a row.
+        logger.error("No approval was started: %s", type(error).__name__)
+        raise Busy from error
     if not joined:
         # The dispatcher has spoken by now: these views are in no transaction.
         approval.refresh_from_db()
@@ -78,35 +80,23 @@ def _remote_address(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
-def _own_view(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    @wraps(view)
-    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response = view(request, *args, **kwargs)
-        patch_cache_control(response, private=True, no_store=True)
-        return response
-
-    wrapper._non_atomic_requests = EveryAlias()  # type: ignore[attr-defined]
-    # They answer strangers themselves, and what they carry is the host's.
-    return login_not_required(sensitive_post_parameters()(wrapper))
-
-
-@_own_view
+@own_view
 @require_safe
 def ask(request: HttpRequest) -> HttpResponseBase:
     """Show the page of a challenge that htmx could not show where it asked."""
     challenge = _challenge(request, request.GET.get("challenge", ""))
     if challenge is None or challenge.method != "GET":
-        return _too_old(request)
+        return too_old(request)
     return replace(challenge, reason="").response(200)
 
 
-@_own_view
+@own_view
 @require_POST
 @csrf_protect
 def start(request: HttpRequest) -> HttpResponseBase:
     challenge = _posted_challenge(request)
     if challenge is None:
-        return _too_old(request)
+        return too_old(request)
     if pages.are_wanted(request):
         return _start_page(challenge)
     if challenge.reason:
@@ -127,7 +117,7 @@ def start(request: HttpRequest) -> HttpResponseBase:
     return JsonResponse(body, status=200 if joined else 201)
 
 
-@_own_view
+@own_view
 @require_http_methods(["GET", "HEAD", "POST"])
 @csrf_protect
 def status(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
@@ -137,12 +127,12 @@ def status(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     # Looking must not keep a session alive, also with SESSION_SAVE_EVERY_REQUEST: the
     # middleware saves no dict, and everyone else can still read it.
     request.session = dict(request.session.items())  # type: ignore[assignment]
-    response = _state(approval)
+    response = state(approval)
     patch_vary_headers(response, ["Cookie"])
     return response
 
 
-@_own_view
+@own_view
 @require_POST
 @csrf_protect
 def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
@@ -153,7 +143,7 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     return _answer(request, approval)
 
 
-@_own_view
+@own_view
 @require_POST
 @csrf_protect
 def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
@@ -176,9 +166,9 @@ def _confirm(request: HttpRequest, approval: Approval | None) -> HttpResponseBas
 def _answer(request: HttpRequest, approval: Approval | None) -> HttpResponseBase:
     """Answer a program with the state, and a person with the page they came from."""
     if not pages.are_wanted(request):
-        return _state(approval)
+        return state(approval)
     challenge = _posted_challenge(request)
-    return _too_old(request) if challenge is None else _show(challenge)
+    return too_old(request) if challenge is None else _show(challenge)
 
 
 @sensitive_variables()
@@ -232,37 +222,9 @@ def _refuse(challenge: Challenge, refusal: Refused) -> HttpResponseBase:
     return challenge.refused(refusal).response(status)
 
 
-def _too_old(request: HttpRequest) -> HttpResponseBase:
-    if pages.are_wanted(request):
-        return pages.show(request, "django_magiclink/too_old.html", 403)
-    body = {
-        "type": "urn:django-magiclink:approval-required",
-        "title": _("This page is too old."),
-        "status": 403,
-        "reason": Expired.reason,
-    }
-    return JsonResponse(body, status=403, content_type="application/problem+json")
-
-
 def _own_approval(request: HttpRequest, pk: uuid.UUID) -> Approval | None:
     # Not request.user: the session tells whose it is, for one query less.
     if SESSION_KEY not in request.session:
         return None
     mine = Approval.objects.primary().filter(session_hash=session_hash(request.session))
     return mine.filter(pk=pk).first()
-
-
-def _state(approval: Approval | None) -> HttpResponse:
-    if approval is None:
-        return JsonResponse({"title": _("There is no such approval.")}, status=404)
-    state = approval.state
-    final = state not in UNDECIDED
-    body = {
-        "id": str(approval.pk),
-        "status": state.value,
-        "final": final,
-        "message": pages.describe(approval),
-        "poll_after": None if final else pages.POLL_AFTER,
-        "expires_in": approval.expires_in,
-    }
-    return JsonResponse(body)

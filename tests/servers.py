@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from http.cookies import SimpleCookie
@@ -93,9 +93,13 @@ class SQLite(Database):
         self.url = f"sqlite:///{self._path}"
 
     def query(self, sql):
-        """Return the rows of a SELECT."""
-        with closing(sqlite3.connect(self._path, timeout=PATIENCE)) as connection:
+        """Return the rows of a SELECT, or of what a change is RETURNING."""
+        with closing(self.connect()) as connection:
             return connection.execute(sql).fetchall()
+
+    def connect(self):
+        """Return a connection, which commits by itself."""
+        return sqlite3.connect(self._path, PATIENCE, isolation_level=None)
 
 
 class PostgreSQL(Database):
@@ -124,22 +128,33 @@ class PostgreSQL(Database):
         programs, data = Path(postgres()), self._folder / "data"
         options = ["--username=postgres", "--auth=trust", "--encoding=UTF8"]
         command = [programs / "initdb", "--no-locale", "--no-sync", *options, data]
-        subprocess.run(command, check=True, timeout=PATIENCE, **owner)
+        subprocess.run(
+            command, check=True, timeout=PATIENCE, stdout=subprocess.DEVNULL, **owner
+        )
+        self.up()
+
+    def stop(self):
+        self.down()
+        shutil.rmtree(self._folder)
+
+    def up(self):
+        """Let it run, also again after :meth:`down`."""
+        programs, data = Path(postgres()), self._folder / "data"
         command = [programs / "postgres", "-D", data, "-k", self._folder]
         settings = [f"--{option}" for option in self.OPTIONS]
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                [*command, *settings], stdout=log, stderr=log, **owner
+                [*command, *settings], stdout=log, stderr=log, **_somebody_else()
             )
         until(self._answers)
 
-    def stop(self):
+    def down(self):
+        """Shut it down, which breaks every connection."""
         if self._process is not None:
             _end(self._process, signal.SIGINT)
-        shutil.rmtree(self._folder)
 
     def query(self, sql):
-        """Return the rows of a SELECT."""
+        """Return the rows of a SELECT, or of what a change is RETURNING."""
         with self.connect() as connection:
             return connection.execute(sql).fetchall()
 
@@ -196,25 +211,30 @@ class Site:
     """
     The tests' site in gunicorn: several processes with several threads each.
 
-    A context manager. Its Mideye Server is a sandbox of the test's process.
+    A context manager. Its Mideye Server is a sandbox of the test's process. What else
+    is given goes into its environment.
     """
 
     WORKERS = 4
     THREADS = 4
 
-    def __init__(self, folder, database, sandbox, atomic_requests):
+    def __init__(
+        self, folder, database, sandbox, *, workers=WORKERS, threads=THREADS, **more
+    ):
         self.database = database
+        self._workers = workers
+        self._threads = threads
         self._gate = folder / "gate"
         self._gate.touch()
         self._log = folder / "gunicorn.log"
         self._read = 0
         self._environment = surroundings(database) | {
-            "ATOMIC_REQUESTS": str(atomic_requests),
             "MIDEYE_URL": sandbox.url,
             "MIDEYE_API_KEY": sandbox.api_key,
             "GATE": str(self._gate),
             # Where gunicorn puts a socket of its own.
             "XDG_RUNTIME_DIR": str(folder),
+            **more,
         }
 
     def __enter__(self):
@@ -224,12 +244,12 @@ class Site:
             self._log.open("w") as log,
         ):
             self.port = listener.getsockname()[1]
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "gunicorn", "tests.wsgi:application"),
                     f"--bind=fd://{listener.fileno()}",
-                    f"--workers={self.WORKERS}",
-                    f"--threads={self.THREADS}",
+                    f"--workers={self._workers}",
+                    f"--threads={self._threads}",
                     f"--timeout={PATIENCE}",
                     "--preload",
                 ],
@@ -247,7 +267,7 @@ class Site:
         return self
 
     def __exit__(self, *error):
-        _end(self._process, signal.SIGTERM)
+        _end(self.process, signal.SIGTERM)
 
     def said(self):
         """Return what it has logged since this was last asked."""
@@ -273,11 +293,22 @@ class Site:
             fcntl.flock(gate, fcntl.LOCK_UN)
             return [each.result() for each in acts]
 
+    def took(self, method="POST"):
+        """Return the ids of the processes that took such requests, in order."""
+        lines = [line.split() for line in self._gate.read_text().splitlines()]
+        return [int(process) for kind, process in lines if kind == method]
+
     def visitor(self, **query):
         """Return the browser of a new user, who has a phone and is logged in."""
         serial = next(_serial)
         known = {"name": f"user{serial}", "number": f"+4670{serial:07}"}
         return Visitor(self, **known | query)
+
+    def crowd(self, size):
+        """Return as many visitors, who are made at once: 20 times faster."""
+        serials = [next(_serial) for _ in range(size)]
+        made = self.send("GET", f"/crowd/?first={serials[0]}&size={size}", {})
+        return [Visitor(self, **each) for each in made.json]
 
     def send(self, method, path, headers, fields=None):
         """Send one request on a connection of its own."""
@@ -303,10 +334,44 @@ class Site:
             seen, now = now, self._arrived()
 
     def _answers(self):
-        if self._process.poll() is not None:
+        if self.process.poll() is not None:
             raise RuntimeError(self._log.read_text())
         with suppress(OSError):
             return self.send("GET", "/login/", {}).status == 200
+
+
+class Sites(ExitStack):
+    """
+    The sites of some tests: each, and its database, runs from when it is asked for.
+
+    A context manager, which ends them all.
+    """
+
+    def __init__(self, sandbox, folders):
+        super().__init__()
+        self._sandbox = sandbox
+        self._folders = folders
+        self._running = {}
+
+    def __call__(self, kind, **options):
+        """Return the site with a database of this ``kind`` and such ``options``."""
+        key = (kind, *sorted(options.items()))
+        if key not in self._running:
+            folder = self._folders.mktemp("site")
+            site = Site(folder, self.database(kind), self._sandbox, **options)
+            self._running[key] = self.enter_context(site)
+        return self._running[key]
+
+    def database(self, kind):
+        """Return the database of this ``kind``."""
+        if kind not in self._running:
+            started = (
+                PostgreSQL()
+                if kind == "postgres"
+                else SQLite(self._folders.mktemp("sqlite"))
+            )
+            self._running[kind] = self.enter_context(started)
+        return self._running[kind]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -326,15 +391,17 @@ class Answer:
 class Visitor:
     """The browser of one user; any number of threads may use it at a time."""
 
-    def __init__(self, site, *, name, number, **query):
+    def __init__(self, site, *, name, number, cookies="", **query):
         self.name = name
         self.number = number
         self.site = site
-        fields = {"name": name, "number": number} | query
-        joined = site.send("GET", f"/join/?{urlencode(fields)}", {})
+        self.headers = {"Cookie": cookies or self._join(query)}
+
+    def _join(self, query):
+        fields = {"name": self.name, "number": self.number} | query
+        joined = self.site.send("GET", f"/join/?{urlencode(fields)}", {})
         crumbs = SimpleCookie("; ".join(joined.cookies))
-        pairs = [f"{name}={crumb.value}" for name, crumb in crumbs.items()]
-        self._headers = {"Cookie": "; ".join(pairs)}
+        return "; ".join(f"{name}={crumb.value}" for name, crumb in crumbs.items())
 
     def elsewhere(self):
         """Return another browser, in which the same user is logged in too."""
@@ -342,7 +409,11 @@ class Visitor:
 
     def get(self, path):
         """Send a GET."""
-        return self.site.send("GET", path, self._headers)
+        return self.site.send("GET", path, self.headers)
+
+    def post(self, path, fields):
+        """Send a form, which has a CSRF token among its ``fields``."""
+        return self.site.send("POST", path, self.headers, fields)
 
     def start(self, refused, path=None):
         """Ask the phone, as a program does that got the problem in ``refused``."""
@@ -351,9 +422,7 @@ class Visitor:
             "challenge": problem["challenge"],
             "csrfmiddlewaretoken": problem["csrf_token"],
         }
-        return self.site.send(
-            "POST", path or problem["start_url"], self._headers, fields
-        )
+        return self.post(path or problem["start_url"], fields)
 
     def approve(self, path, sandbox):
         """Ask for an approval of ``path``, and accept it on the phone."""

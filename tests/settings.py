@@ -14,7 +14,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"] |= {
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
-            "timeout": 30,
+            "timeout": env.float("SQLITE_TIMEOUT", default=30),
             "init_command": "PRAGMA synchronous = OFF;",
         },
         "TEST": {
@@ -68,3 +68,9 @@ MAGICLINK_LIMITS = env.json("MAGICLINK_LIMITS", default={})
 MAGICLINK_FIELD_KEYS = ["dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk="]
 MAGICLINK_SERVER_URL = env("MIDEYE_URL", default="")
 MAGICLINK_API_KEY = env("MIDEYE_API_KEY", default="")
+MAGICLINK_TIMEOUT = env.int("MAGICLINK_TIMEOUT", default=60)
+MAGICLINK_DISPATCHER = env(
+    "MAGICLINK_DISPATCHER",
+    default="django_magiclink.dispatchers.thread.ThreadDispatcher",
+)
+MAGICLINK_MAX_WAITING = env.int("MAGICLINK_MAX_WAITING", default=500)

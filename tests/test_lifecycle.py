@@ -143,6 +143,7 @@ def test_the_row_holds_no_number_and_no_key(user, endpoint, sandbox):
     assert sandbox.api_key not in row
 
 
+@pytest.mark.covers("R44", "A46")
 @pytest.mark.parametrize(
     ("error", "kind"), [(Busy, "busy"), (ConnectionError("broker"), "dispatch")]
 )
@@ -361,6 +362,7 @@ def test_what_is_spoilt_after_the_request_fails_it_unsent(
     assert sandbox.calls == []
 
 
+@pytest.mark.covers("R45", "A47")
 def test_an_approval_is_sent_once_however_often_it_is_delivered(
     user, endpoint, sandbox
 ):
@@ -570,6 +572,24 @@ def test_an_answer_after_the_deadline_is_recorded_and_grants_nothing(
     assert approval.status == Status.EXPIRED
     assert approval.answer_code == "TOUCH_ACCEPTED"
     assert "a late accepted is ignored" in caplog.text
+
+
+@pytest.mark.covers("R04", "R21", "R28")
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [(change_number, "no_phone"), (deactivate, "inactive"), (delete, "inactive")],
+)
+def test_an_acceptance_grants_nothing_if_the_phone_is_not_the_users_any_more(
+    user, endpoint, sandbox, settings, change, kind
+):
+    approval, _ = ask(user)
+
+    answer_late(approval, sandbox, lambda approval: change(settings))
+
+    assert approval.status == Status.FAILED
+    assert approval.error_kind == kind
+    assert approval.answer_code == "TOUCH_ACCEPTED"
+    assert approval.live_slot is None
 
 
 def test_cancelling_before_the_call_has_left_frees_the_phone(user, endpoint):

@@ -8,9 +8,11 @@ import pytest
 import time_machine
 from django.core import signing
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
+from django_magiclink import approvals
 from django_magiclink.models import Approval, Endpoint, PhoneNumber
 from django_magiclink.status import Status
 
@@ -123,6 +125,44 @@ def test_a_token_of_another_release_starts_nothing(browser, endpoint):
     assert answer.json()["reason"] == "expired"
 
 
+def lock(monkeypatch, name):
+    def locked(*args, **kwargs):
+        raise OperationalError("database is locked by +46701740605")
+
+    monkeypatch.setattr(approvals, name, locked)
+
+
+@pytest.mark.covers("R02", "A51")
+def test_a_locked_database_refuses_a_start(browser, endpoint, monkeypatch, caplog):
+    refused, page = browser.get("/once/"), browser.get("/once/", headers=HTML)
+    lock(monkeypatch, "request")
+
+    answer = browser.start(refused)
+    shown = submit(browser, page, "data-start")
+
+    assert answer.status_code == shown.status_code == 503
+    assert answer.json()["reason"] == "busy"
+    assert 'data-state="later"' in shown.text
+    assert "No approval was started: OperationalError" in caplog.text
+    assert "+46701740605" not in caplog.text
+
+
+@pytest.mark.covers("R02", "A51")
+def test_a_locked_database_is_503_to_a_program(browser, started, monkeypatch, caplog):
+    lock(monkeypatch, "cancel")
+    cancel_url = started.json()["cancel_url"]
+
+    answer = browser.post(cancel_url)
+
+    assert answer.status_code == 503
+    assert answer.json()["reason"] == "busy"
+    assert "no-store" in answer["Cache-Control"]
+    assert "+46701740605" not in caplog.text
+    # A page of the host's own says it to a person.
+    with pytest.raises(OperationalError):
+        browser.post(cancel_url, headers=HTML)
+
+
 def test_a_busy_phone_is_429_with_the_time_to_wait(browser, started, sandbox):
     sandbox.wait_for_calls(1)
     again = browser.start(browser.get("/session/"))
@@ -134,6 +174,7 @@ def test_a_busy_phone_is_429_with_the_time_to_wait(browser, started, sandbox):
     assert again["Retry-After"] == str(again.json()["retry_after"])
 
 
+@pytest.mark.covers("R47", "A46")
 def test_a_process_that_waits_enough_is_503(browser, endpoint, sandbox, settings):
     settings.MAGICLINK_MAX_WAITING = 0
     refused = browser.get("/payroll/")

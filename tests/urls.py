@@ -46,6 +46,8 @@ urlpatterns = [
             "cached_inline",
             "conditional",
             "join",
+            "crowd",
+            "threads",
             "queue",
             "planted_use",
             "planted_crash",

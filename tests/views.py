@@ -3,13 +3,23 @@
 import hashlib
 import secrets
 import time
-from threading import Thread
+from threading import Thread, active_count
 
-from django.contrib.auth import get_user_model, login
+from django.conf import settings
+from django.contrib.auth import (
+    BACKEND_SESSION_KEY,
+    HASH_SESSION_KEY,
+    SESSION_KEY,
+    get_user_model,
+    login,
+)
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
+from django.utils.crypto import get_random_string
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import cache_page
@@ -17,7 +27,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import condition
 
 from django_magiclink import approvals
-from django_magiclink.binding import NONCE_KEY
+from django_magiclink.binding import NONCE_KEY, renew_nonce
 from django_magiclink.bodies import is_form
 from django_magiclink.client import Texts
 from django_magiclink.decorators import approval_required
@@ -265,6 +275,44 @@ def join(request):
         # As a session is that began before the app was installed.
         del request.session[NONCE_KEY]
     return HttpResponse(f"{name} is logged in")
+
+
+def crowd(request):
+    """Make many users, who have phones and are logged in, and tell about them."""
+    first, size = int(request.GET["first"]), int(request.GET["size"])
+    numbers = {f"user{each}": f"+4670{each:07}" for each in range(first, first + size)}
+    model = get_user_model()
+    users = model.objects.bulk_create(model(username=name) for name in numbers)
+    now, sessions = timezone.now(), []
+    PhoneNumber.objects.bulk_create(
+        PhoneNumber(user=user, number=numbers[user.username], verified_at=now)
+        for user in users
+    )
+    for user in users:
+        session = SessionStore(secrets.token_hex(16))
+        session[SESSION_KEY] = str(user.pk)
+        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        renew_nonce(session)
+        sessions.append(session)
+    Session.objects.bulk_create(
+        each.create_model_instance(dict(each.items())) for each in sessions
+    )
+    csrf = get_random_string(32)
+    made = [
+        {
+            "name": user.username,
+            "number": numbers[user.username],
+            "cookies": f"sessionid={session.session_key}; csrftoken={csrf}",
+        }
+        for user, session in zip(users, sessions, strict=True)
+    ]
+    return JsonResponse(made, safe=False)
+
+
+def threads(request):
+    """Tell how many threads this process has."""
+    return HttpResponse(active_count())
 
 
 @transaction.non_atomic_requests

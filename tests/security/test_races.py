@@ -1,19 +1,17 @@
 """What holds when real processes and threads meet at one real database."""
 
 from collections import Counter
-from contextlib import ExitStack
-from functools import cache
 
 import pytest
 
 from django_magiclink.sandbox import Sandbox
 
-from .servers import Peak, PostgreSQL, Site, SQLite, until
+from ..servers import Peak, Site, Sites, until
+from ..storms import start_of, storm
 
 pytestmark = pytest.mark.processes
 
 REPEATS = 200
-STARTS = 300
 WAITS = 100
 DELIVERIES = 5
 #: So many are enough to find a planted defect, and where 300 have passed already.
@@ -21,7 +19,9 @@ FEW = 20
 #: One for each thread of the web and one for each process's waits, at both sites. Those
 #: that were closed a moment ago are counted too.
 MOST_CONNECTIONS = 2 * Site.WORKERS * (Site.THREADS + 1) + 5
-POSTGRES = pytest.param("postgres", marks=pytest.mark.needs("postgres"))
+NEEDS = pytest.mark.needs("postgres")
+POSTGRES = pytest.param("postgres", marks=NEEDS)
+ATOMIC = pytest.param({"ATOMIC_REQUESTS": "True"}, id="atomic")
 
 
 @pytest.fixture(scope="module")
@@ -32,21 +32,8 @@ def mideye():
 
 @pytest.fixture(scope="module")
 def sites(mideye, tmp_path_factory):
-    """What starts the site that a test asks for, unless it runs already."""
-    with ExitStack() as running:
-
-        @cache
-        def database(kind):
-            if kind == "postgres":
-                return running.enter_context(PostgreSQL())
-            return running.enter_context(SQLite(tmp_path_factory.mktemp("sqlite")))
-
-        @cache
-        def site(kind, atomic):
-            folder = tmp_path_factory.mktemp("site")
-            return running.enter_context(Site(folder, database(kind), mideye, atomic))
-
-        yield site
+    with Sites(mideye, tmp_path_factory) as sites:
+        yield sites
 
 
 @pytest.fixture(params=["sqlite", POSTGRES])
@@ -55,9 +42,9 @@ def kind(request):
 
 
 @pytest.fixture
-def atomic():
-    """ATOMIC_REQUESTS of the site."""
-    return False
+def options():
+    """What is special about the site."""
+    return {}
 
 
 @pytest.fixture
@@ -68,8 +55,8 @@ def sandbox(mideye):
 
 
 @pytest.fixture
-def site(sites, kind, atomic, sandbox):
-    site = sites(kind, atomic)
+def site(sites, kind, options, sandbox):
+    site = sites(kind, **options)
     site.said()
     yield site
     said = site.said()
@@ -103,6 +90,7 @@ def repeat(times, visitor, path):
     return statuses(visitor.site.together(times, lambda number: visitor.get(path)))
 
 
+@pytest.mark.covers("R05")
 def test_of_200_parallel_repeats_one_runs(site, visitor, runs, sandbox):
     visitor.approve("/count/", sandbox)
 
@@ -122,7 +110,8 @@ def test_parallel_repeats_find_a_guard_that_looks_first(site, visitor, runs, san
     assert runs() == answers[200]
 
 
-@pytest.mark.parametrize("atomic", [True])
+@pytest.mark.covers("R05")
+@pytest.mark.parametrize("options", [ATOMIC])
 def test_of_200_parallel_repeats_one_runs_also_when_it_crashes(
     site, visitor, runs, sandbox, tmp_path
 ):
@@ -139,7 +128,7 @@ def test_of_200_parallel_repeats_one_runs_also_when_it_crashes(
     assert visitor.approvals("a.status = 'consumed'") == 1
 
 
-@pytest.mark.parametrize("atomic", [True])
+@pytest.mark.parametrize("options", [ATOMIC])
 def test_parallel_repeats_find_a_use_that_a_crash_takes_back(
     site, visitor, sandbox, tmp_path
 ):
@@ -152,15 +141,32 @@ def test_parallel_repeats_find_a_use_that_a_crash_takes_back(
     assert note.read_text() == "ran\n" * FEW
 
 
-def test_300_parallel_starts_ring_once(site, visitor, sandbox):
-    refused = visitor.get("/once/")
+@pytest.mark.covers("R07", "A24")
+@pytest.mark.parametrize(
+    ("kind", "starts", "workers", "threads"),
+    [
+        pytest.param("sqlite", 1_000, Site.WORKERS, Site.THREADS, id="sqlite"),
+        # One thread each, so that sixteen processes share the work evenly.
+        pytest.param("postgres", 10_000, 16, 1, marks=NEEDS, id="postgres"),
+    ],
+)
+def test_a_flood_of_starts_rings_once(
+    sites, sandbox, tmp_path, kind, starts, workers, threads
+):
+    size = {"workers": workers, "threads": threads}
+    # The prompt must ring for longer than a busy machine takes.
+    size |= {"MAGICLINK_TIMEOUT": "300"}
 
-    answers = site.together(STARTS, lambda number: visitor.start(refused))
+    with Site(tmp_path, sites.database(kind), sandbox, **size) as site:
+        visitor = site.visitor()
+        start = start_of(visitor, "/once/")
+        answers = storm(site, starts, lambda number: start.send())
+        sandbox.accept(visitor.number)
+        all_decided(visitor)
 
-    assert statuses(answers) == {201: 1, 200: STARTS - 1}
+    assert statuses(answers) == {201: 1, 200: starts - 1}
     assert len({answer.json["id"] for answer in answers}) == 1
-    sandbox.accept(visitor.number, within=60)
-    all_decided(visitor)
+    assert len(set(site.took())) == workers
     assert len(sandbox.calls) == 1
     assert visitor.approvals() == visitor.approvals("a.status = 'accepted'") == 1
 
@@ -176,6 +182,7 @@ def test_parallel_starts_find_one_without_the_slot(site, visitor, sandbox):
     until(lambda: len(sandbox.prompts(visitor.number)) == statuses(answers)[201])
 
 
+@pytest.mark.covers("R07")
 def test_sessions_and_users_who_share_a_phone_ring_it_once(site, sandbox):
     first = site.visitor()
     visitors = [first, first.elsewhere(), site.visitor(number=first.number)]
@@ -202,6 +209,7 @@ def test_sessions_and_users_who_share_a_phone_ring_it_once(site, sandbox):
     assert len(sandbox.calls) == 1
 
 
+@pytest.mark.covers("R05", "R07")
 def test_the_first_tabs_of_an_older_session_share_one_approval(site, sandbox):
     visitor = site.visitor(older="yes")
 
@@ -222,6 +230,7 @@ def deliver(visitor, view, sandbox):
     return statuses([*answers, visitor.get(path)])
 
 
+@pytest.mark.covers("R45", "A47")
 def test_a_job_that_is_delivered_again_does_not_ring_again(site, visitor, sandbox):
     assert deliver(visitor, "deliver", sandbox) == {200: DELIVERIES + 1}
 
@@ -240,9 +249,10 @@ def all_ring(visitors, sandbox):
     return ringing >= {visitor.number for visitor in visitors}
 
 
+@pytest.mark.covers("R46", "A50")
 @pytest.mark.parametrize("kind", [POSTGRES])
 def test_100_waits_hold_no_connection(site, sandbox):
-    visitors = site.together(WAITS, lambda number: site.visitor())
+    visitors = site.crowd(WAITS)
     refused = site.together(WAITS, lambda each: visitors[each].get("/once/"))
     accepted = "django_magiclink_approval WHERE status = 'accepted'"
     before = site.database.count(accepted)
@@ -263,7 +273,7 @@ def test_100_waits_hold_no_connection(site, sandbox):
 @pytest.mark.parametrize("kind", [POSTGRES])
 def test_connections_that_waits_hold_are_seen(site, sandbox):
     planted = MOST_CONNECTIONS + 5
-    visitors = site.together(planted, lambda number: site.visitor())
+    visitors = site.crowd(planted)
 
     with Peak(site.database) as peak:
         site.together(planted, lambda each: visitors[each].get("/planted_wait/"))

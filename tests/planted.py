@@ -1,0 +1,24 @@
+"""Dispatchers with defects, for the tests to find."""
+
+from threading import Thread
+
+from django_magiclink import approvals
+from django_magiclink.dispatchers import BaseDispatcher, thread
+
+
+class Unforked(thread.ThreadDispatcher):
+    """Believes that a forked process still has its parent's threads."""
+
+    def _of_this_process(self):
+        self._waiters = self._waiters or thread._Waiters()
+        return self._waiters
+
+
+class Unbounded(BaseDispatcher):
+    """Lets as many wait as come."""
+
+    def _of_this_process(self):
+        """Do nothing: there is nothing to share."""
+
+    def dispatch(self, pk):
+        Thread(target=approvals.perform, args=[pk], daemon=True).start()
