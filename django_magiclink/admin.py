@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -128,11 +129,16 @@ class PhoneNumberAdmin(admin.ModelAdmin):
     # Not autocomplete_fields, which need a registered user admin with a search.
     raw_id_fields = ["user"]
 
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: PhoneNumber | None = None
+    ) -> Any:
+        return ["user"] if obj else []
+
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> Any:
         # The entry names the number, masked, already.
-        return form.cleaned_data["reason"]
+        return _("Reason: %s") % form.cleaned_data["reason"]
 
     def save_model(
         self, request: HttpRequest, obj: PhoneNumber, form: Any, change: bool
@@ -140,13 +146,32 @@ class PhoneNumberAdmin(admin.ModelAdmin):
         super().save_model(request, obj, form, change)
         notices.of_phone(obj.user, by=request.user)
 
-    def delete_model(self, request: HttpRequest, obj: PhoneNumber) -> None:
-        super().delete_model(request, obj)
-        notices.of_phone(obj.user, by=request.user)
+    # Not by has_delete_permission: users are deleted with their phones.
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        self.message_user(
+            request,
+            _('To take a phone away, empty "verified at", and say why.'),
+            messages.ERROR,
+        )
+        name = f"{self.admin_site.name}:django_magiclink_phonenumber_change"
+        return HttpResponseRedirect(reverse(name, args=[object_id]))
 
-    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        for phone in queryset.select_related("user"):
-            self.delete_model(request, phone)
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        context = {**(extra_context or {}), "show_delete": False}
+        return super().change_view(request, object_id, form_url, context)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
 
 
 @admin.register(Approval)
@@ -165,9 +190,9 @@ class ApprovalAdmin(admin.ModelAdmin):
         description=_("End all approvals of their users"), permissions=["revoke"]
     )
     def revoke_users(self, request: HttpRequest, queryset: Any) -> None:
-        ended = 0
-        for approval in queryset.exclude(user=None):
-            ended += approvals.revoke(approval.user_id)
+        chosen = list(queryset.exclude(user=None))
+        ended = sum(map(approvals.revoke, {approval.user_id for approval in chosen}))
+        for approval in chosen:
             self.log_change(request, approval, "All approvals of the user were ended.")
         self.message_user(
             request,

@@ -15,8 +15,8 @@ from . import notices
 from .asking import ready_endpoint, request
 from .calls import perform
 from .endings import (
+    asked_elsewhere,
     cancel,
-    declined_elsewhere,
     expire,
     report,
     revoke,
@@ -30,7 +30,7 @@ __all__ = [
     "cancel",
     "confirm",
     "consume",
-    "declined_elsewhere",
+    "asked_elsewhere",
     "expire",
     "find",
     "latest",

@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from . import pages
-from .approvals import declined_elsewhere, find, latest
+from .approvals import asked_elsewhere, find, latest
 from .binding import keep_nonce, session_hash
 from .bodies import host_fields, page_path
 from .exceptions import Expired, Limited, Refused
@@ -178,7 +178,7 @@ class Challenge:
             reason=self.reason,
             retry_after=self.retry_after,
             approval=approval,
-            doubtful=None if self.reason else declined_elsewhere(self.request),
+            doubtful=None if self.reason else asked_elsewhere(self.request),
             granted=accepted and find(self.wanted) is not None,
             login_url=self._login(page_path(self.request)).url,
             **plain,

@@ -7,10 +7,12 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db import router, transaction
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from . import notices
 from .binding import session_hash
 from .conf import app_settings
 from .models import Approval, Endpoint
@@ -20,7 +22,7 @@ from .status import UNDECIDED, Status
 
 logger = logging.getLogger("django_magiclink")
 
-#: Seconds for which the user is asked whether what they declined was theirs.
+#: Seconds for which the user is asked about a prompt that may not have been theirs.
 DOUBT = 86400
 
 
@@ -51,32 +53,41 @@ def revoke_endpoint(endpoint: Endpoint) -> int:
     return _end(Q(endpoint=endpoint))
 
 
-def declined_elsewhere(request: HttpRequest) -> Approval | None:
-    """Return what the user declined last, of what another session had asked for."""
-    since = timezone.now() - timedelta(seconds=DOUBT)
-    rows = Approval.objects.primary().filter(
-        user=request.user.pk, created__gte=since, status=Status.REJECTED, reported=None
-    )
+def asked_elsewhere(request: HttpRequest) -> Approval | None:
+    """Return what the phone was asked last, in vain, for another session."""
+    rows = _doubtful().filter(user=request.user.pk)
     return rows.exclude(session_hash=session_hash(request.session)).first()
 
 
 def report(approval: Approval, request: HttpRequest) -> bool:
     """
-    Note that the user declined what they had not asked for; tell whether this is news.
+    Note that the user had not asked for this, and tell whether that is news.
 
-    What their other sessions were granted ends; ``MAGICLINK_ON_REPORT`` says what else.
+    All that the user was granted ends, in this session too: whoever has the password
+    may report as well, and gains nothing by it. ``MAGICLINK_ON_REPORT`` says what else.
     """
-    declined = Approval.objects.primary().filter(status=Status.REJECTED, reported=None)
-    if not declined.filter(pk=approval.pk).update(reported=timezone.now()):
-        return False
+    alias = router.db_for_write(Approval)
+    with transaction.atomic(using=alias):
+        noted = _doubtful().filter(pk=approval.pk).update(reported=timezone.now())
+        if not noted:
+            return False
+        revoke(approval.user_id)
+        if "sessions" in app_settings.ON_REPORT:
+            end_other_sessions(request.session)
     logger.warning(
         "Approval %s was not asked for by user %s.", approval.pk, approval.user_id
     )
-    _end(Q(user=approval.user_id) & ~Q(session_hash=session_hash(request.session)))
-    if "sessions" in app_settings.ON_REPORT:
-        end_other_sessions(request.session)
     approval_reported.send_robust(Approval, approval=approval, request=request)
+    notices.give(request.user, "reported", approval=approval)
     return True
+
+
+def _doubtful() -> QuerySet[Approval]:
+    """What was declined, or rang and was cancelled, and nobody has reported yet."""
+    rang = Q(status=Status.REJECTED) | Q(status=Status.CANCELLED, sent__isnull=False)
+    since = timezone.now() - timedelta(seconds=DOUBT)
+    rows = Approval.objects.primary().filter(rang, created__gte=since)
+    return rows.filter(reported=None)
 
 
 def expire() -> int:

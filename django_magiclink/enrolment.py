@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponseBase
@@ -11,9 +12,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from . import notices
 from .conf import app_settings
-from .exceptions import NoPhone
+from .identities import missing_user
 from .models import PhoneNumber
-from .phones import mask, parse
+from .phones import hash_number, mask, parse
 from .requirements import Requirement
 from .stepup import get_refusal, require_approval
 
@@ -27,6 +28,12 @@ class Enrolment(Requirement):
     @property
     def purpose(self) -> str:
         return "enrol"
+
+    @property
+    def number_hash(self) -> str:
+        # Not of what is pending when the page is made: another tab may change that.
+        params = cast(Mapping[str, str], self.params)
+        return hash_number(params["number"])
 
 
 @sensitive_variables("number")
@@ -46,9 +53,10 @@ def change_number(request: HttpRequest, number: str) -> HttpResponseBase | None:
             "there, and call approvals.revoke(user) after it."
         )
     number = parse(number)
-    old = _present_number(request.user)
-    if number == old:
+    old = PhoneNumber.objects.verified(request.user).first()
+    if old is not None and number == old.number:
         return None
+    # One that cannot be read any more is asked too, in vain: then staff must help.
     refused = _ask_old(request, number) if old else None
     if refused is None:
         refused = _ask_new(request, number)
@@ -56,14 +64,6 @@ def change_number(request: HttpRequest, number: str) -> HttpResponseBase | None:
         PhoneNumber.objects.replace(request.user, number)
         notices.of_phone(request.user, by=request.user)
     return refused
-
-
-@sensitive_variables()
-def _present_number(user: Any) -> str:
-    try:
-        return PhoneNumber.objects.of(user)
-    except NoPhone:
-        return ""
 
 
 @sensitive_variables("number")
@@ -80,7 +80,8 @@ def _ask_old(request: HttpRequest, number: str) -> HttpResponseBase | None:
 
 @sensitive_variables("number")
 def _ask_new(request: HttpRequest, number: str) -> HttpResponseBase | None:
-    PhoneNumber.objects.propose(request.user, number)
+    if not missing_user(request):
+        PhoneNumber.objects.propose(request.user, number)
     requirement = Enrolment.of(
         scope=SCOPE,
         max_age=0,

@@ -73,7 +73,8 @@ def check(approval: Approval) -> None:
     Raise :exc:`~django_magiclink.exceptions.Limited` if its phone may not be asked now.
 
     ``approval`` is inserted already, in a transaction that this rolls back: it holds
-    the number's slot, so nobody else counts for that number meanwhile.
+    the number's slot, so nobody else counts for that number meanwhile. For one user or
+    one address with several numbers the count may be a few too low.
     """
     now = timezone.now()
     reached = [*_reached(approval), *_anonymous(approval)]
@@ -133,7 +134,9 @@ def _reached(approval: Approval) -> Iterator[_Reached]:
 
 def _groups(approval: Approval) -> list[list[_Prompt]]:
     """The prompts that count, of its number and of its user, whoever shares them."""
-    window = max(_DAY, 2 * (value_of("lock_seconds") or 0))
+    lock = value_of("lock_seconds") or 0
+    # So long ago may be what makes a lock: one more decline, or a report.
+    window = max(_DAY + lock, 2 * lock)
     rows = (
         Approval.objects.primary()
         .filter(
@@ -155,8 +158,8 @@ def _groups(approval: Approval) -> list[list[_Prompt]]:
 
 def _cooldowns(prompts: Sequence[_Prompt], is_owner: bool) -> Iterator[_Reached]:
     for prompt in prompts:
-        # The phone is still ringing, or its prompt was declined as the page asked.
-        if prompt.is_undecided or prompt.status == Status.CANCELLED:
+        # The owner may go on whose phone still rings, or who declined as they should.
+        if is_owner and (prompt.is_undecided or prompt.status == Status.CANCELLED):
             continue
         name = "reject_cooldown" if prompt.is_refusal else "cooldown"
         seconds = value_of(name)
@@ -202,11 +205,18 @@ def _locks(prompts: Sequence[_Prompt]) -> Iterator[_Reached]:
 def _anonymous(approval: Approval) -> Iterator[_Reached]:
     if approval.purpose != "passwordless":
         return
-    rows = Approval.objects.primary().filter(
-        address=approval.address,
-        purpose=approval.purpose,
-        created__gte=timezone.now() - timedelta(seconds=_HOUR),
-        sent__isnull=False,
+    now = timezone.now()
+    rows = (
+        Approval.objects.primary()
+        .filter(
+            # Those of other numbers that are about to be sent hold no slot of this one.
+            Q(sent__isnull=False) | Q(status=Status.PENDING, start_by__gte=now),
+            address=approval.address,
+            purpose=approval.purpose,
+            created__gte=now - timedelta(seconds=_HOUR),
+        )
+        .exclude(status__in=GRANTED)
+        .exclude(pk=approval.pk)
     )
-    times = list(rows.order_by("-sent").values_list("sent", flat=True))
-    yield from _cap([time for time in times if time], "anonymous_per_hour", _HOUR)
+    times = rows.order_by("-created").values_list("created", flat=True)
+    yield from _cap(list(times), "anonymous_per_hour", _HOUR)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import uuid
+from functools import partial
 from typing import Any
+
+from django.db import router, transaction
 
 from . import limits
 from .models import Approval, PhoneNumber
@@ -22,17 +25,21 @@ def of_outcome(pk: uuid.UUID) -> None:
     if approval.status in GRANTED:
         if failures := limits.failures_before(approval):
             details = {"approval": approval, "failures": failures}
-            _give(approval.user, "accepted_after_failures", **details)
+            give(approval.user, "accepted_after_failures", **details)
     elif until := limits.locked_until(approval):
-        _give(approval.user, "locked", until=until)
+        give(approval.user, "locked", until=until)
 
 
 def of_phone(user: Any, by: Any) -> None:
     """Tell that another number counts for ``user``, and who made it so."""
     row = PhoneNumber.objects.filter(user=user).first()
     logger.warning("The phone of user %s was changed by user %s.", user.pk, by.pk)
-    _give(user, "phone_changed", number=str(row or ""), by=by)
+    give(user, "phone_changed", number=str(row or ""), by=by)
 
 
-def _give(user: Any, kind: str, **details: Any) -> None:
-    security_notice.send_robust(Approval, user=user, kind=kind, details=details)
+def give(user: Any, kind: str, **details: Any) -> None:
+    """Send the signal, once what it is about is committed."""
+    send = partial(
+        security_notice.send_robust, Approval, user=user, kind=kind, details=details
+    )
+    transaction.on_commit(send, using=router.db_for_write(Approval))

@@ -19,6 +19,7 @@ from django.views.debug import SafeExceptionReporterFilter
 from django.views.decorators.debug import sensitive_variables
 
 from .conf import app_settings
+from .limits import value_of
 from .models import Approval
 from .status import UNDECIDED, Status
 
@@ -98,7 +99,7 @@ def describe(approval: Approval) -> str:
     """Return where ``approval`` stands, in words for its user."""
     state = approval.state
     if approval.reported:
-        locked = "lock" in app_settings.ON_REPORT
+        locked = "lock" in app_settings.ON_REPORT and value_of("lock_seconds")
         return f"{_REPORTED} {_LOCKED}" if locked else str(_REPORTED)
     if state == Status.SENT and approval.code_mode == "type":
         return str(_TO_BE_TYPED)
@@ -125,7 +126,7 @@ class Page:
     retry_after: int | None
     trusted: bool
     approval: Approval | None
-    #: What the user declined lately that another session had asked for.
+    #: What the phone was asked lately, in vain, for another session.
     doubtful: Approval | None
     #: Whether that approval lets the request pass, if it is only repeated.
     granted: bool

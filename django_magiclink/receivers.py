@@ -47,8 +47,9 @@ def end_deactivated(sender: type, instance: Any, raw: bool = False, **kw: Any) -
     """End what a user was granted who is active no more, and what is still asked."""
     if raw or not isinstance(instance, get_user_model()):
         return
-    if not instance.is_active:
-        approvals.revoke(instance)
+    # Only what was loaded: a save of something else must not cost a query more.
+    if not instance.__dict__.get("is_active", True):
+        approvals.revoke(instance.pk)
 
 
 @receiver(post_save, sender=PhoneNumber)

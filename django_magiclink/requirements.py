@@ -186,6 +186,11 @@ class Requirement:
         """``"login"`` for the scope of that name, else ``"step-up"``."""
         return "login" if self.scope == "login" else "step-up"
 
+    @property
+    def number_hash(self) -> str:
+        """The one phone that may be asked, empty for whichever counts by then."""
+        return ""
+
 
 def is_max_age(value: object) -> bool:
     """Tell whether ``value`` can be a max_age: seconds up to a year, or "session"."""

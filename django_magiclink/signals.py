@@ -18,9 +18,11 @@ approval_changed = Signal()
 approval_reported = Signal()
 
 #: Something that its user should hear of by another way, such as a mail. Sent with
-#: ``user``, ``kind`` and ``details``, a dict:
+#: ``user``, ``kind`` and ``details``, a dict. A receiver may run where the answers of
+#: all phones are written, so it hands what takes time, a mail too, to a queue.
 #:
 #: * ``locked``: the phone is not asked before ``until``
 #: * ``accepted_after_failures``: ``approval``, after so many ``failures`` in a row
 #: * ``phone_changed``: to ``number``, masked; ``by`` is the user who changed it
+#: * ``reported``: ``approval``, as not asked for by the user
 security_notice = Signal()

@@ -162,6 +162,8 @@ def _challenge(request: HttpRequest, wanted: Wanted, **values: Any) -> Challenge
 def _answerable(request: HttpRequest, wanted: Wanted) -> Challenge:
     try:
         number = PhoneNumber.objects.of(request.user, wanted.purpose)
+        if wanted.number_hash not in ("", hash_number(number)):
+            raise Expired
         approvals.ready_endpoint(wanted.endpoint)
     except Refused as refusal:
         return _challenge(request, wanted, reason=refusal.reason)

@@ -148,8 +148,9 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
 @csrf_protect
 def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     # Of any session of the user's: it may well be somebody else who has asked.
-    mine = Approval.objects.primary().filter(user=request.user.pk, pk=pk)
-    approval = mine.first() if request.user.is_authenticated else None
+    ended = [Status.REJECTED, Status.CANCELLED]
+    mine = Approval.objects.primary().filter(user=request.user.pk, status__in=ended)
+    approval = mine.filter(pk=pk).first() if request.user.is_authenticated else None
     if approval is not None:
         approvals.report(approval, request)
         approval.refresh_from_db()
@@ -168,7 +169,10 @@ def _answer(request: HttpRequest, approval: Approval | None) -> HttpResponseBase
     if not pages.are_wanted(request):
         return state(approval)
     challenge = _posted_challenge(request)
-    return too_old(request) if challenge is None else _show(challenge)
+    if challenge is None:
+        return too_old(request)
+    # An old one comes again as a fresh one, with what was typed.
+    return _show(replace(challenge, reason=""))
 
 
 @sensitive_variables()

@@ -127,6 +127,7 @@ class Inquiry:
             text=_text(self._requirement, text, self._params),
             session_hash=session_hash(self._request.session),
             binding=self.sought.binding,
+            number_hash=self._requirement.number_hash,
         )
 
     def _called(self, option: Any) -> Any:

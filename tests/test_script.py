@@ -266,6 +266,26 @@ def test_who_did_not_ask_can_say_so_in_the_dialog(host, sandbox):
     assert Approval.objects.get().reported
 
 
+def test_after_asking_again_the_report_is_of_what_was_declined(
+    host, server, sandbox, unlimited
+):
+    page = host("fetch")
+    sandbox.script("undeliverable")
+    page.goto(f"{server.url}/look/")
+    card = page.locator("[data-magiclink-card]")
+    page.get_by_role("button", name="Ask my phone").click()
+    expect(card).to_have_attribute("data-outcome", "undelivered", timeout=10_000)
+    page.reload()
+    sandbox.script("reject")
+    page.get_by_role("button", name="Ask again").click()
+    expect(card).to_have_attribute("data-outcome", "rejected", timeout=10_000)
+
+    page.get_by_role("button", name="That was not me").click()
+
+    expect(page.get_by_role("status")).to_contain_text("Thank you.")
+    assert Approval.objects.get(status="rejected").reported
+
+
 def test_escape_gives_the_question_up(host, sandbox):
     page = host("fetch")
     sandbox.script("manual")

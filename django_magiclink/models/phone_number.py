@@ -32,12 +32,12 @@ class PhoneNumberManager(models.Manager["PhoneNumber"]):
         taken as such.
         """
         lookup = app_settings.GET_PHONE_NUMBER
-        rows = self.filter(user_id=user.pk)
         if purpose == "enrol":
+            rows = self.filter(user_id=user.pk)
             number = rows.values_list("pending_number", flat=True).first()
         elif lookup is None:
-            verified = rows.filter(verified_at__isnull=False)
-            number = verified.values_list("number", flat=True).first()
+            numbers = self.verified(user).values_list("number", flat=True)
+            number = numbers.first()
         else:
             number = (import_string(lookup) if isinstance(lookup, str) else lookup)(
                 user
@@ -49,6 +49,10 @@ class PhoneNumberManager(models.Manager["PhoneNumber"]):
         except ValidationError:
             logger.error("The phone number of user %s cannot be read.", user.pk)
         raise NoPhone
+
+    def verified(self, user: Any) -> models.QuerySet[PhoneNumber]:
+        """Return the row of ``user``, if its number counts."""
+        return self.filter(user_id=user.pk, verified_at__isnull=False)
 
     @sensitive_variables("number")
     def propose(self, user: Any, number: str) -> None:

@@ -4,6 +4,7 @@ import pytest
 from django.core.cache import cache
 
 from django_magiclink import client
+from django_magiclink.signals import security_notice
 
 from .wire import Authority, Server
 
@@ -61,3 +62,16 @@ def tls(authority, tmp_path_factory):
 @pytest.fixture(params=["http", "https"])
 def transports(request):
     return request.getfixturevalue("tls") if request.param == "https" else None
+
+
+@pytest.fixture
+def notices():
+    """What users should hear of: their name, the kind of notice, and its details."""
+    heard = []
+
+    def hear(user, kind, details, **kwargs):
+        heard.append((user.get_username(), kind, details))
+
+    security_notice.connect(hear)
+    yield heard
+    security_notice.disconnect(hear)

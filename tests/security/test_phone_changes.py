@@ -6,12 +6,13 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
 from django_magiclink import approvals
 from django_magiclink.models import Approval, PhoneNumber
-from django_magiclink.signals import security_notice
+from django_magiclink.notices import of_phone
 from django_magiclink.status import Status
 
 from ..conftest import NUMBER, Browser
@@ -26,18 +27,6 @@ pytestmark = [
 NEW = "+46701740677"
 OTHER = "+46701740688"
 ADMIN = "/admin/django_magiclink/phonenumber"
-
-
-@pytest.fixture
-def notices():
-    heard = []
-
-    def hear(user, kind, details, **kwargs):
-        heard.append((user.get_username(), kind, details))
-
-    security_notice.connect(hear)
-    yield heard
-    security_notice.disconnect(hear)
 
 
 @pytest.fixture
@@ -277,22 +266,97 @@ def test_staff_change_a_number_with_a_reason(
 
     assert number_of(phone.user) == NEW
     entry = LogEntry.objects.get()
-    assert entry.get_change_message() == "Lost it, seen in person"
+    assert entry.get_change_message() == "Reason: Lost it, seen in person"
     assert NEW not in str(LogEntry.objects.values())
     assert browser.get("/payroll/").status_code == 401
     assert [(name, kind) for name, kind, _ in notices] == [("anna", "phone_changed")]
 
 
-@pytest.mark.parametrize("many", [True, False])
-def test_staff_take_a_number_away(staff, browser, endpoint, user, notices, many):
+def test_staff_take_a_number_away_with_a_reason(staff, browser, endpoint, notices):
     phone = PhoneNumber.objects.get()
-    if many:
-        chosen = {"action": "delete_selected", "_selected_action": phone.pk}
-        staff.post(f"{ADMIN}/", chosen | {"post": "yes"})
-    else:
-        staff.post(f"{ADMIN}/{phone.pk}/delete/", {"post": "yes"})
+    entered = {"number": NUMBER, "reason": "[Lost]"}
+
+    staff.post(f"{ADMIN}/{phone.pk}/change/", entered)
 
     assert browser.get("/payroll/").json()["reason"] == "no_phone"
-    assert [(kind, details["number"]) for _, kind, details in notices] == [
-        ("phone_changed", "")
-    ]
+    assert [kind for _name, kind, _details in notices] == ["phone_changed"]
+    assert LogEntry.objects.get().get_change_message() == "Reason: [Lost]"
+
+
+def test_a_number_is_not_deleted_without_a_reason(staff, user):
+    phone = PhoneNumber.objects.get()
+    chosen = {"action": "delete_selected", "_selected_action": phone.pk}
+
+    page = staff.post(f"{ADMIN}/{phone.pk}/delete/", {"post": "yes"}, follow=True)
+    staff.post(f"{ADMIN}/", chosen | {"post": "yes"})
+
+    assert "To take a phone away" in page.text
+    assert f"{phone.pk}/delete/" not in page.text
+    assert PhoneNumber.objects.exists()
+
+
+def test_a_user_is_deleted_with_the_phone(staff, user):
+    staff.post(f"/admin/auth/user/{user.pk}/delete/", {"post": "yes"})
+
+    assert not PhoneNumber.objects.exists()
+
+
+def test_a_notice_waits_for_the_change_to_be_committed(user, notices):
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        of_phone(user, by=user)
+        raise ZeroDivisionError
+
+    assert notices == []
+
+
+def test_a_number_stays_with_its_user(staff, user):
+    bo = get_user_model().objects.create_user("bo")
+    phone = PhoneNumber.objects.get()
+    entered = {"user": bo.pk, "number": NUMBER, "reason": "Theirs now"}
+
+    staff.post(f"{ADMIN}/{phone.pk}/change/", entered)
+
+    assert PhoneNumber.objects.get().user == user
+
+
+@pytest.mark.parametrize("spelling", ["070-174 06 05", "call me"])
+def test_a_number_that_cannot_be_read_is_not_replaced_without_it(
+    browser, endpoint, sandbox, spelling
+):
+    PhoneNumber.objects.update(number=spelling)
+
+    refused = change(browser)
+
+    assert refused.json()["reason"] == "no_phone"
+    assert not PhoneNumber.objects.filter(number=NEW).exists()
+
+
+def test_a_number_that_another_tab_has_entered_meanwhile_proves_nothing_of_this_one(
+    newcomer, endpoint, sandbox, monkeypatch
+):
+    propose = type(PhoneNumber.objects).propose
+
+    def propose_both(manager, user, number):
+        propose(manager, user, number)
+        propose(manager, user, OTHER)
+
+    monkeypatch.setattr(type(PhoneNumber.objects), "propose", propose_both)
+    refused = change(newcomer)
+
+    assert refused.json()["reason"] == "expired"
+    assert "challenge" not in refused.json()
+
+
+def test_a_stranger_logs_in_first(db, endpoint):
+    assert change(Client()).json()["reason"] == "login"
+    assert not PhoneNumber.objects.exists()
+
+
+@pytest.mark.covers("R10")
+def test_strangers_are_not_rung_one_after_the_other(newcomer, endpoint, sandbox):
+    sandbox.script("manual")
+    newcomer.start(change(newcomer))
+    until(sandbox.prompts)
+
+    assert newcomer.start(change(newcomer, OTHER)).status_code == 429
+    assert rung(sandbox) == [NEW]

@@ -13,6 +13,8 @@ from django_magiclink.signals import approval_reported
 from django_magiclink.status import Status
 
 from ..conftest import Browser
+from ..servers import until
+from .test_limits import pass_time
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -62,8 +64,28 @@ def test_an_attempt_of_a_thief_shows_in_the_owners_own_session(
 
     page = browser.get("/once/", headers=HTML).text
 
-    assert "your phone was asked from elsewhere, and you declined" in page
+    assert "your phone was asked from elsewhere. Was that somebody else?" in page
     assert f'action="{report_url(Approval.objects.get())}"' in page
+
+
+def test_a_thief_who_cancels_shows_as_well(browser, thief, endpoint, sandbox, reports):
+    sandbox.script("manual")
+    started = thief.start(thief.get("/payroll/"))
+    until(sandbox.prompts)
+    thief.post(started.json()["cancel_url"])
+    sandbox.reject()
+
+    assert "from elsewhere" in browser.get("/once/", headers=HTML).text
+    browser.post(report_url(Approval.objects.get()))
+    assert len(reports) == 1
+
+
+def test_what_one_has_declined_oneself_is_not_from_elsewhere(
+    browser, endpoint, sandbox
+):
+    browser.approve(browser.get("/payroll/"), sandbox, "reject")
+
+    assert "from elsewhere" not in browser.get("/once/", headers=HTML).text
 
 
 @pytest.mark.parametrize("answer", ["accept", "ignore"])
@@ -75,8 +97,8 @@ def test_nothing_is_asked_where_nothing_was_declined(
     assert "from elsewhere" not in browser.get("/once/", headers=HTML).text
 
 
-def test_a_report_locks_the_phone_and_ends_what_others_were_granted(
-    browser, thief, endpoint, sandbox, reports
+def test_a_report_locks_the_phone_and_ends_what_was_granted(
+    browser, thief, endpoint, sandbox, reports, notices
 ):
     thief.approve(thief.get("/payroll/"), sandbox, "accept")
     browser.approve(browser.get("/payroll/"), sandbox, "accept")
@@ -90,8 +112,10 @@ def test_a_report_locks_the_phone_and_ends_what_others_were_granted(
     assert "will not be asked for a while" in answer.json()["message"]
     assert again.status_code == 200
     assert reports == [(declined.pk, "anna")]
+    assert [(name, kind) for name, kind, _details in notices] == [("anna", "reported")]
+    # In both: a thief may report as well, and must gain nothing by it.
     assert thief.get("/payroll/").status_code == 401
-    assert browser.get("/payroll/").status_code == 200
+    assert browser.get("/payroll/").status_code == 401
     for who in (browser, thief):
         limited = who.start(who.get("/once/"))
         assert limited.status_code == 429
@@ -109,6 +133,55 @@ def test_a_report_without_a_lock_leaves_the_phone_to_be_asked(
 
     assert "will not be asked" not in answer.json()["message"]
     assert browser.start(browser.get("/once/")).status_code == 201
+
+
+def test_a_late_report_locks_for_all_of_its_time(browser, thief, endpoint, sandbox):
+    thief.approve(thief.get("/once/"), sandbox, "reject")
+    pass_time(86400 - 60)
+
+    answer = browser.post(report_url(Approval.objects.get()))
+    pass_time(120)
+
+    assert "will not be asked" in answer.json()["message"]
+    assert thief.start(thief.get("/once/")).status_code == 429
+
+
+def test_after_a_day_nothing_is_reported_any_more(
+    browser, thief, endpoint, sandbox, reports
+):
+    thief.approve(thief.get("/once/"), sandbox, "reject")
+    pass_time(86401)
+
+    browser.post(report_url(Approval.objects.get()))
+
+    assert reports == []
+
+
+def test_a_lock_that_is_turned_off_is_not_promised(
+    browser, thief, endpoint, sandbox, unlimited
+):
+    thief.approve(thief.get("/once/"), sandbox, "reject")
+
+    answer = browser.post(report_url(Approval.objects.get()))
+
+    assert "will not be asked" not in answer.json()["message"]
+    assert browser.start(browser.get("/once/")).status_code == 201
+
+
+def test_a_report_that_breaks_can_be_made_again(
+    browser, thief, endpoint, sandbox, monkeypatch
+):
+    thief.approve(thief.get("/payroll/"), sandbox)
+    thief.approve(thief.get("/once/"), sandbox, "reject")
+    url = report_url(Approval.objects.get(status=Status.REJECTED))
+    with monkeypatch.context() as patch:
+        patch.setattr("django_magiclink.endings.revoke", None)
+        with pytest.raises(TypeError):
+            browser.post(url)
+
+    browser.post(url)
+
+    assert thief.get("/payroll/").status_code == 401
 
 
 @pytest.mark.parametrize("engine", ["db", "cached_db"])
@@ -159,7 +232,7 @@ def test_without_a_script_the_page_thanks(browser, endpoint, sandbox, reports):
     assert done.status_code == 303
     shown = browser.get(done["Location"], headers=HTML).text
     assert "Thank you." in shown
-    assert "That was not me" not in shown
+    assert "data-own hidden" in shown
     assert len(reports) == 1
 
 
@@ -183,7 +256,7 @@ def test_only_what_was_declined_can_be_reported(
 ):
     browser.approve(browser.get("/payroll/"), sandbox, answer)
 
-    browser.post(report_url(Approval.objects.get()))
+    assert browser.post(report_url(Approval.objects.get())).status_code == 404
 
     assert Approval.objects.get().reported is None
     assert reports == []

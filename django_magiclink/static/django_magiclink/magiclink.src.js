@@ -87,6 +87,10 @@ function run(card, go, mayStart) {
     mayRepeat = true;
     words.outcome = body.status;
     fill("code", body.code);
+    const own = find("[data-own]");
+    // It is of the approval before this one.
+    own?.querySelector("form").removeAttribute("action");
+    if (own) own.hidden = false;
     show("waiting", words.asking);
     count(body.expires_in);
     look();
