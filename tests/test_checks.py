@@ -97,6 +97,13 @@ def test_the_defaults_are_valid():
         ("MAX_AGE", -1),
         ("MAX_AGE", "always"),
         ("CODE", "tpye"),
+        ("LIMITS", None),
+        ("LIMITS", {"per_week": 5}),
+        ("LIMITS", {"per_day": 0}),
+        ("LIMITS", {"per_day": "20"}),
+        ("ON_REPORT", "lock"),
+        ("ON_REPORT", ["lok"]),
+        ("ON_REPORT", [["lock"]]),
         ("DISPATCHER", "no.such.Dispatcher"),
         ("DISPATCHER", "django.views.View"),
         ("DISPATCHER", "django_magiclink.approvals.perform"),
@@ -209,24 +216,6 @@ def test_middleware_that_is_missing_is_said(settings, name):
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if name not in one]
 
     assert ids() == ["W001"]
-
-
-def test_a_sandbox_in_production_is_an_error():
-    assert ids(deploy=True) == ["E011"]
-
-
-def test_no_sandbox_in_production_is_fine(settings):
-    settings.MAGICLINK_SANDBOX = False
-
-    assert ids(deploy=True) == []
-
-
-def test_a_dispatcher_that_blocks_is_an_error_in_production(settings):
-    settings.MAGICLINK_DISPATCHER = IMMEDIATE
-
-    assert ids() == ["E021"]
-    settings.DEBUG = True
-    assert ids() == []
 
 
 def test_one_dispatcher_serves_a_process(settings):

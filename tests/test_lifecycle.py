@@ -732,16 +732,6 @@ def test_an_answer_while_it_is_revoked_does_not_save_a_grant(user, monkeypatch):
     assert state(approval) == Status.REVOKED
 
 
-def test_a_state_of_another_release_grants_nothing(user):
-    approval = accepted(user)
-    Approval.objects.update(status="approved_v2")
-
-    approval.refresh_from_db()
-
-    assert approval.state == Status.FAILED
-    assert approvals.find(wanted()) is None
-
-
 def test_only_a_recent_approval_with_the_same_text_is_shown_again(user):
     approval = accepted(user, text="Confirm")
 
@@ -769,18 +759,6 @@ def test_what_happens_is_signalled(user, endpoint):
     approval_changed.disconnect(changed)
 
     assert heard == [(approval.pk, "requested"), (approval.pk, Status.SENT)]
-
-
-def test_deleting_a_user_leaves_an_event_without_personal_data(user, endpoint):
-    approval, _ = ask(user, text="Pay Bo")
-    Approval.objects.update(address="192.0.2.1", user_agent="Firefox")
-
-    user.delete()
-
-    approval.refresh_from_db()
-    assert approval.user is None
-    assert approval.scope == "payroll"
-    assert [getattr(approval, name) for name in Approval.PERSONAL] == [""] * 5
 
 
 def test_an_unknown_job_is_an_error():

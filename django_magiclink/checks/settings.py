@@ -89,7 +89,10 @@ RULES: dict[str, tuple[_Valid, str]] = {
         f"a dict of {', '.join(DEFAULT_LIMITS)}, each {LIMIT}",
     ),
     "ON_REPORT": (
-        lambda value: _is_collection(value) and {*value} <= {"lock", "sessions"},
+        lambda value: (
+            _is_collection(value)
+            and all(each in ("lock", "sessions") for each in value)
+        ),
         'a list of "lock", "sessions" or neither',
     ),
     "FIELD_KEYS": (

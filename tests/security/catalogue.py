@@ -61,6 +61,9 @@ REQUIREMENTS = {
     "R45": "A job that is delivered again does not ring again.",
     "R46": "Whoever waits for a phone holds no database connection.",
     "R47": "Waits are bounded, and beyond that the user is told at once.",
+    "R48": "Forked workers wait as others do, and a process that is ended is gone in "
+    "seconds.",
+    "R49": "What nobody finished reads as expired, whoever died.",
     "R54": "No control character reaches a line of the log.",
     "R56": "The site is told of what its users should hear: declined prompts, locks "
     "and changed phones.",

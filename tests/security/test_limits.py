@@ -393,6 +393,22 @@ def test_one_address_asks_ten_times_an_hour_without_a_login(db, endpoint):
     ask_for(21)
 
 
+@pytest.mark.covers("A29")
+@pytest.mark.parametrize("engine", ["cache", "db"])
+def test_a_flushed_cache_forgets_no_limit(user, sandbox, settings, empty_cache, engine):
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+    for _ in range(3):
+        browser = Browser()
+        browser.force_login(user)
+        ask(browser, sandbox, "reject")
+        pass_time(61)
+        empty_cache.clear()
+
+    again = Browser()
+    again.force_login(user)
+    assert wait_after(again) > 700
+
+
 @pytest.mark.covers("R11")
 def test_a_refusal_is_logged_and_signalled(browser, sandbox, caplog):
     caplog.set_level("INFO", "django_magiclink")
