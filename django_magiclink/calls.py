@@ -178,5 +178,7 @@ def _record_late(pk: uuid.UUID, outcome: _Outcome) -> None:
     if outcome.over:
         columns["live_slot"] = None
     if not Approval.objects.advance(pk, Status.EXPIRED, **columns):
-        # Cancelled meanwhile: the status stays, the audit hears of the answer.
+        # Cancelled meanwhile: the status stays, and why it was; the audit hears of the
+        # answer.
+        del columns["error_kind"]
         Approval.objects.filter(pk=pk).update(**columns)

@@ -26,17 +26,18 @@ logger = logging.getLogger("django_magiclink")
 DOUBT = 86400
 
 
-def cancel(pk: uuid.UUID) -> bool:
+def cancel(pk: uuid.UUID, kind: str = "") -> bool:
     """
     Give an undecided approval up, and tell whether this call did it.
 
     The phone cannot be told: once the call has left, its prompt holds the number until
     it is answered there or its time is up. What it answers then grants nothing.
+    ``kind`` is kept as the ``error_kind``: empty if the user has cancelled.
     """
     unsent = Q(status=Status.PENDING)
     return Approval.objects.advance(
-        pk, Status.CANCELLED, where=unsent, live_slot=None
-    ) or Approval.objects.advance(pk, Status.CANCELLED)
+        pk, Status.CANCELLED, where=unsent, live_slot=None, error_kind=kind
+    ) or Approval.objects.advance(pk, Status.CANCELLED, error_kind=kind)
 
 
 def revoke(user: Any, session: str | None = None) -> int:
@@ -111,7 +112,7 @@ def _end(whose: Q) -> int:
     return sum(
         # The answer may come between the two looks, so the first is had again.
         Approval.objects.advance(pk, Status.REVOKED)
-        or cancel(pk)
+        or cancel(pk, "withdrawn")
         or Approval.objects.advance(pk, Status.REVOKED)
         for pk in list(live.values_list("pk", flat=True))
     )

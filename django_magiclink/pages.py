@@ -52,6 +52,7 @@ _FAILURES = {
     "refused": _REFUSED_BY_SERVER,
     "busy": _("Too many approvals are under way. Try again in a moment."),
     "no_phone": _("Your phone number has changed. Ask again."),
+    "withdrawn": _("This approval was withdrawn. Nothing was carried out."),
     "code": _("That was not the code, so nothing was carried out. Ask again."),
     "dns": _UNREACHABLE,
     "connect": _UNREACHABLE,
@@ -103,7 +104,7 @@ def describe(approval: Approval) -> str:
         return f"{_REPORTED} {_LOCKED}" if locked else str(_REPORTED)
     if state == Status.SENT and approval.code_mode == "type":
         return str(_TO_BE_TYPED)
-    if state == Status.FAILED and approval.error_kind in _FAILURES:
+    if state in (Status.FAILED, Status.CANCELLED) and approval.error_kind in _FAILURES:
         return str(_FAILURES[approval.error_kind])
     return str(_WORDS[state])
 

@@ -162,6 +162,23 @@ def test_a_prompt_on_the_phone_grants_nothing_any_more(
     assert runs() == []
 
 
+@pytest.mark.parametrize("event", [change_phone, disable_endpoint, project_revokes])
+def test_whoever_waits_is_told_that_it_was_withdrawn(event, user, endpoint, sandbox):
+    browser = Browser()
+    browser.force_login(user)
+    sandbox.script("manual")
+    started = browser.start(browser.get("/payroll/"))
+    until(sandbox.prompts)
+
+    event(browser, user, endpoint)
+    sandbox.accept()
+    until(Approval.objects.exclude(answered=None).exists)
+
+    status = browser.get(started.json()["status_url"]).json()
+    assert status["status"] == "cancelled"
+    assert "withdrawn" in status["message"]
+
+
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
 def test_it_ends_in_the_audit_too(event, user, endpoint, sandbox, settings):
     browser = Browser()
