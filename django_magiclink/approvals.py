@@ -98,13 +98,12 @@ def confirm(pk: uuid.UUID, code: str) -> bool:
 
     There is one try: another code than the phone's fails it.
     """
-    approval = Approval.objects.primary().get(pk=pk)
+    approval = Approval.objects.primary().select_related("user").get(pk=pk)
+    right = constant_time_compare(code, approval.code)
+    status = Status.ACCEPTED if right else Status.FAILED
+    changes = {} if right else {"error_kind": "code"}
     typing = Q(status=Status.CONFIRMING)
-    if not constant_time_compare(code, approval.code):
-        Approval.objects.advance(pk, Status.FAILED, where=typing, error_kind="code")
-        notices.of_outcome(pk)
-        return False
-    accepted = Approval.objects.advance(pk, Status.ACCEPTED, where=typing)
-    if accepted:
-        notices.of_outcome(pk)
-    return accepted
+    moved = Approval.objects.advance(pk, status, where=typing, **changes)
+    if moved:
+        notices.of_outcome(approval, status)
+    return moved and right

@@ -39,8 +39,6 @@ class _Call:
     number: str = field(repr=False)
     timeout: int
     texts: Texts
-    #: Whether a code must be typed before the tap counts.
-    typed: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +113,6 @@ def _prepare(approval: Approval) -> _Call:
         number=number,
         timeout=approval.timeout,
         texts=texts,
-        typed=approval.code_mode == "type",
     )
 
 
@@ -148,25 +145,28 @@ def _failed(kind: str, *, over: bool, **columns: Any) -> _Outcome:
 
 
 def _record(pk: uuid.UUID, call: _Call, outcome: _Outcome) -> None:
+    approval = _load(pk)
     status, columns = outcome.status, dict(outcome.columns)
     if outcome.over:
         columns["live_slot"] = None
     if status == Status.ACCEPTED:
-        status, changes = _accepted(pk, call)
+        status, changes = _accepted(approval)
         columns |= changes
-    if not Approval.objects.advance(pk, status, **columns):
+    in_time = Approval.objects.advance(pk, status, **columns)
+    if not in_time:
         _record_late(pk, outcome)
     call.endpoint.note_use(columns["answer_code"] or columns["error_kind"])
-    notices.of_outcome(pk)
+    if in_time:
+        notices.of_outcome(approval, status)
 
 
-def _accepted(pk: uuid.UUID, call: _Call) -> tuple[Status, dict[str, Any]]:
+def _accepted(approval: Approval) -> tuple[Status, dict[str, Any]]:
     try:
-        _number(_load(pk))
+        _number(approval)
     except Refused as refusal:
         # Whoever has that phone now may be somebody else.
         return Status.FAILED, {"error_kind": refusal.reason}
-    if not call.typed:
+    if approval.code_mode != "type":
         return Status.ACCEPTED, {}
     until = timezone.now() + timedelta(seconds=TYPE_WITHIN)
     return Status.CONFIRMING, {"deadline": until}

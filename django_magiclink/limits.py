@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 from math import ceil
 from typing import NamedTuple
 
@@ -104,11 +105,12 @@ def failures_before(approval: Approval) -> int:
         created__gte=timezone.now() - timedelta(seconds=_DAY),
         created__lt=approval.created,
     )
-    wrong = asked.filter(
-        Q(status__in=[Status.REJECTED, Status.NO_ANSWER]) | Q(error_kind="code")
+    rows = asked.order_by("-created").values_list("status", "error_kind")
+    since = list(takewhile(lambda row: row[0] not in GRANTED, rows))
+    return sum(
+        status in (Status.REJECTED, Status.NO_ANSWER) or kind == "code"
+        for status, kind in since
     )
-    accepted = asked.filter(status__in=GRANTED).order_by("-created").first()
-    return (wrong.filter(created__gt=accepted.created) if accepted else wrong).count()
 
 
 def value_of(name: str) -> int | None:

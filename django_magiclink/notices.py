@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from functools import partial
 from typing import Any
 
@@ -12,17 +11,16 @@ from django.db import router, transaction
 from . import limits
 from .models import Approval, PhoneNumber
 from .signals import security_notice
-from .status import GRANTED
+from .status import Status
 
 logger = logging.getLogger("django_magiclink")
 
 
-def of_outcome(pk: uuid.UUID) -> None:
+def of_outcome(approval: Approval, outcome: Status) -> None:
     """Tell if the phone is locked now, or was accepted after several failures."""
-    approval = Approval.objects.primary().select_related("user").get(pk=pk)
     if approval.user is None:
         return
-    if approval.status in GRANTED:
+    if outcome == Status.ACCEPTED:
         if failures := limits.failures_before(approval):
             details = {"approval": approval, "failures": failures}
             give(approval.user, "accepted_after_failures", **details)
