@@ -55,14 +55,16 @@ def perform(
     """
     Send one approval to the phone, wait for the answer and record it.
 
-    Blocks for as long as the phone may ring. Both database steps go through ``run``, so
-    that a process with many waits can give them one connection; none is held between.
-    A second delivery of the same job does nothing.
+    Blocks for as long as the phone may ring. Each database step goes through ``run``,
+    so that a process with many waits can give them one connection; none is held
+    between. A second delivery of the same job does nothing.
     """
     call = run(partial(_claim, pk))
     if call is not None:
         outcome = _ask(call)
-        run(partial(_record, pk, call, outcome))
+        status = run(partial(_record, pk, outcome))
+        # A step of its own: no other answer waits for what can wait.
+        run(partial(_follow, pk, call.endpoint, outcome, status))
 
 
 def _load(pk: uuid.UUID) -> Approval:
@@ -144,20 +146,26 @@ def _failed(kind: str, *, over: bool, **columns: Any) -> _Outcome:
     return _Outcome(status=Status.FAILED, over=over, columns=columns)
 
 
-def _record(pk: uuid.UUID, call: _Call, outcome: _Outcome) -> None:
-    approval = _load(pk)
+def _record(pk: uuid.UUID, outcome: _Outcome) -> Status | None:
+    """Write the answer, and return what the approval now is, if it came in time."""
     status, columns = outcome.status, dict(outcome.columns)
     if outcome.over:
         columns["live_slot"] = None
     if status == Status.ACCEPTED:
-        status, changes = _accepted(approval)
+        status, changes = _accepted(_load(pk))
         columns |= changes
-    in_time = Approval.objects.advance(pk, status, **columns)
-    if not in_time:
-        _record_late(pk, outcome)
-    call.endpoint.note_use(columns["answer_code"] or columns["error_kind"])
-    if in_time:
-        notices.of_outcome(approval, status)
+    if Approval.objects.advance(pk, status, **columns):
+        return status
+    _record_late(pk, outcome)
+    return None
+
+
+def _follow(
+    pk: uuid.UUID, endpoint: Endpoint, outcome: _Outcome, status: Status | None
+) -> None:
+    endpoint.note_use(outcome.columns["answer_code"] or outcome.columns["error_kind"])
+    if status is not None:
+        notices.of_outcome(_load(pk), status)
 
 
 def _accepted(approval: Approval) -> tuple[Status, dict[str, Any]]:

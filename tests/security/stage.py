@@ -57,8 +57,9 @@ class Stage:
         def record(pk, *args):
             run = self.run
             run.at("saving")
-            original(pk, *args)
+            status = original(pk, *args)
             run.recorded = not run.touched
+            return status
 
         return record
 
