@@ -125,6 +125,8 @@ class PhoneNumberForm(forms.ModelForm):
 @admin.register(PhoneNumber)
 class PhoneNumberAdmin(admin.ModelAdmin):
     form = PhoneNumberForm
+    # None, so that none is deleted without a reason.
+    actions = None
     list_display = ["user", "__str__", "verified_at"]
     # Not autocomplete_fields, which need a registered user admin with a search.
     raw_id_fields = ["user"]
@@ -167,11 +169,6 @@ class PhoneNumberAdmin(admin.ModelAdmin):
     ) -> HttpResponse:
         context = {**(extra_context or {}), "show_delete": False}
         return super().change_view(request, object_id, form_url, context)
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
 
 
 @admin.register(Approval)

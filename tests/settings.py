@@ -62,6 +62,8 @@ LOGIN_URL = "/login/"
 SILENCED_SYSTEM_CHECKS = ["django_magiclink.E008", "django_magiclink.E009"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 LOGGING_CONFIG = None
+# Django 6.1 wants it said where mails go.
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 
 MAGICLINK_SANDBOX = True
 MAGICLINK_LIMITS = env.json("MAGICLINK_LIMITS", default={})

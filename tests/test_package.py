@@ -219,6 +219,7 @@ def walk(browser, site, sandbox, newcomer):
         number=NUMBER,
         verified_at_0="2026-01-02",
         verified_at_1="03:04:05",
+        reason="Known to be theirs",
     )
     assert "was added successfully" in added.text
 

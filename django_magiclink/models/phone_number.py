@@ -36,8 +36,7 @@ class PhoneNumberManager(models.Manager["PhoneNumber"]):
             rows = self.filter(user_id=user.pk)
             number = rows.values_list("pending_number", flat=True).first()
         elif lookup is None:
-            numbers = self.verified(user).values_list("number", flat=True)
-            number = numbers.first()
+            number = self.verified(user).values_list("number", flat=True).first()
         else:
             number = (import_string(lookup) if isinstance(lookup, str) else lookup)(
                 user

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -132,6 +133,7 @@ def test_of_parallel_tries_one_counts(browser, tapped):
 
     def guess(value):
         moved.append(approvals.confirm(pk, value))
+        connection.close()
 
     threads = [
         threading.Thread(target=guess, args=[f"{value:02}"]) for value in range(10, 40)

@@ -13,7 +13,10 @@ import pytest
 from .slow_calls import AT_ONCE, DEADLINE
 from .wire import ACCEPTED, CHUNKED, drips, floods, replies, stalls
 
-pytestmark = pytest.mark.covers("R38", "R39", "A34", "A35")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.covers("R38", "R39", "A34", "A35"),
+]
 
 ROOT = Path(__file__).parents[2]
 TIMES = 10

@@ -20,7 +20,7 @@ from django_magiclink.client import MideyeClient
 from django_magiclink.exceptions import Unanswered
 from django_magiclink.status import Status
 
-pytestmark = pytest.mark.covers("R01", "A07", "A08", "A09")
+pytestmark = [pytest.mark.slow, pytest.mark.covers("R01", "A07", "A08", "A09")]
 
 SEED = int(os.environ.get("MAGICLINK_TEST_SEED", "1"))
 REPLIES = 10_000
