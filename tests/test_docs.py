@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from django_magiclink.conf import AppSettings
+from django_magiclink.status import TRANSITIONS, Status
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs/reference.md"
@@ -32,6 +33,22 @@ def test_the_reference_has_each_check_and_no_other():
 
     assert checks
     assert set(rows) == checks
+
+
+def test_the_reference_has_each_state_and_what_may_follow_it():
+    [states] = re.findall(r"^## States\n(.+?)^## ", REFERENCE.read_text(), re.M | re.S)
+    rows = re.findall(r"^\| (`[^|]+) \| [^|]+ \| ([^|]+) \|$", states, re.M)
+
+    following = {
+        state: set(re.findall(r"\w+", then))
+        for names, then in rows
+        for state in re.findall(r"`(\w+)`", names)
+    }
+
+    assert following == {
+        state.value: {then.value for then in TRANSITIONS.get(state, ())}
+        for state in Status
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
