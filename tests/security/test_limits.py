@@ -219,6 +219,16 @@ def test_accepted_prompts_count_in_no_limit(browser, sandbox):
     assert ask(browser, sandbox, "accept").status_code == 201
 
 
+@pytest.mark.covers("R08", "A25")
+@pytest.mark.parametrize("became", [Status.ACCEPTED, Status.CONSUMED, Status.REVOKED])
+def test_a_yes_counts_in_no_limit_whatever_became_of_it(user, endpoint, became):
+    now = timezone.now()
+    for _ in range(25):
+        Approval.objects.create(user=user, status=became, sent=now, answered=now)
+
+    assert approvals.request(wanted(), user=user, dispatch=lambda pk: None)
+
+
 @pytest.mark.covers("A23")
 @pytest.mark.parametrize("victim", ["ignore", "reject"])
 def test_a_thief_of_the_password_rings_20_times_a_day_at_most(browser, sandbox, victim):
