@@ -133,6 +133,24 @@ def test_expire_marks_what_nobody_finished(user):
     assert states == [Status.EXPIRED, Status.SENT, Status.ACCEPTED]
 
 
+def test_what_is_taken_up_while_others_expire_goes_on(user):
+    for _ in range(2):
+        overdue = Approval.objects.create(user=user, status=Status.SENT)
+        pass_time(overdue, deadline=31)
+
+    def take_the_other_up(pk, **kwargs):
+        later = timezone.now() + timedelta(seconds=60)
+        Approval.objects.exclude(pk=pk).update(deadline=later)
+
+    approval_changed.connect(take_the_other_up)
+    expired = approvals.expire()
+    approval_changed.disconnect(take_the_other_up)
+
+    assert expired == 1
+    states = Approval.objects.values_list("status", flat=True)
+    assert {*states} == {Status.EXPIRED, Status.SENT}
+
+
 def test_the_row_holds_no_number_and_no_key(user, endpoint, sandbox):
     approval, _ = ask(user)
 

@@ -206,6 +206,20 @@ def test_a_code_before_the_tap_changes_nothing(browser, endpoint, sandbox):
     sandbox.accept(within=5)
 
 
+@pytest.mark.covers("R05")
+@pytest.mark.parametrize("mode", ["type", "show"])
+@pytest.mark.parametrize("typed", ["42", "43"])
+def test_what_is_typed_before_the_tap_is_no_try(user, mode, typed):
+    approval = Approval.objects.create(
+        user=user, status=Status.SENT, code="42", code_mode=mode
+    )
+
+    assert not approvals.confirm(approval.pk, typed)
+
+    approval.refresh_from_db()
+    assert approval.status == Status.SENT
+
+
 def test_a_tap_never_skips_the_code(user):
     approval = Approval.objects.create(
         user=user, status=Status.SENT, code="42", code_mode="type"

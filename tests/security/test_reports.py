@@ -8,6 +8,7 @@ from django.contrib.sessions.models import Session
 from django.core.checks import run_checks
 from django.test import Client
 
+from django_magiclink import approvals
 from django_magiclink.models import Approval
 from django_magiclink.signals import approval_reported
 from django_magiclink.status import Status
@@ -121,6 +122,17 @@ def test_a_report_locks_the_phone_and_ends_what_was_granted(
         assert limited.status_code == 429
         assert 895 <= limited.json()["retry_after"] <= 900
     assert "from elsewhere" not in browser.get("/once/", headers=HTML).text
+
+
+def test_the_same_report_is_news_once(user, reports, rf):
+    approval = Approval.objects.create(user=user, status=Status.REJECTED)
+    request = rf.post(report_url(approval))
+    request.user, request.session = user, Browser().session
+
+    assert approvals.report(approval, request)
+    assert not approvals.report(approval, request)
+
+    assert len(reports) == 1
 
 
 def test_a_report_without_a_lock_leaves_the_phone_to_be_asked(
