@@ -768,12 +768,12 @@ def test_what_happens_is_signalled(user, endpoint):
     def changed(pk, status, **kwargs):
         heard.append((pk, status))
 
-    approval_requested.connect(requested)
+    approval_requested.connect(requested, sender=Approval)
     approval_changed.connect(changed)
     approval, _ = ask(user)
     Approval.objects.advance(approval.pk, Status.SENT)
     Approval.objects.advance(approval.pk, Status.SENT)
-    approval_requested.disconnect(requested)
+    approval_requested.disconnect(requested, sender=Approval)
     approval_changed.disconnect(changed)
 
     assert heard == [(approval.pk, "requested"), (approval.pk, Status.SENT)]

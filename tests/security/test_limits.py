@@ -427,15 +427,35 @@ def test_a_refusal_is_logged_and_signalled(browser, sandbox, caplog):
     def hear(**kwargs):
         heard.append(kwargs)
 
-    approval_refused.connect(hear)
+    approval_refused.connect(hear, sender=Approval)
     ask(browser, sandbox, "reject")
     wait_after(browser)
-    approval_refused.disconnect(hear)
+    approval_refused.disconnect(hear, sender=Approval)
 
-    assert [(each["limit"], each["scope"]) for each in heard] == [
-        ("reject_cooldown", "payroll")
-    ]
+    [each] = heard
+    assert each["user"].get_username() == "anna"
+    assert (each["scope"], each["reason"]) == ("payroll", "limited")
+    assert each["limit"] == "reject_cooldown"
+    assert each["retry_after"] == pytest.approx(60, abs=1)
     assert "is refused scope payroll: limited, reject_cooldown." in caplog.text
+
+
+@pytest.mark.covers("R11")
+def test_a_refusal_that_is_no_limit_names_none(browser, endpoint):
+    heard = []
+
+    def hear(**kwargs):
+        heard.append(kwargs)
+
+    refused = browser.get("/payroll/")
+    PhoneNumber.objects.all().delete()
+    approval_refused.connect(hear, sender=Approval)
+    browser.start(refused)
+    approval_refused.disconnect(hear, sender=Approval)
+
+    [each] = heard
+    assert (each["reason"], each["limit"]) == ("no_phone", "")
+    assert each["retry_after"] is None
 
 
 @pytest.mark.covers("R56", "A23")

@@ -1,12 +1,14 @@
 """That was not me: what a user can say after a decline, and what comes of it."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.core.checks import run_checks
 from django.test import Client
+from django.utils import timezone
 
 from django_magiclink import approvals
 from django_magiclink.models import Approval
@@ -32,9 +34,9 @@ def reports():
     def hear(approval, request, **kwargs):
         heard.append((approval.pk, request.user.get_username()))
 
-    approval_reported.connect(hear)
+    approval_reported.connect(hear, sender=Approval)
     yield heard
-    approval_reported.disconnect(hear)
+    approval_reported.disconnect(hear, sender=Approval)
 
 
 @pytest.fixture
@@ -96,6 +98,19 @@ def test_nothing_is_asked_where_nothing_was_declined(
     thief.approve(thief.get("/payroll/"), sandbox, answer)
 
     assert "from elsewhere" not in browser.get("/once/", headers=HTML).text
+
+
+@pytest.mark.parametrize(("hours", "asked"), [(23, True), (25, False)])
+def test_the_user_is_asked_for_a_day(browser, user, endpoint, hours, asked):
+    Approval.objects.create(
+        user=user,
+        status=Status.REJECTED,
+        created=timezone.now() - timedelta(hours=hours),
+    )
+
+    page = browser.get("/once/", headers=HTML).text
+
+    assert ("from elsewhere" in page) == asked
 
 
 def test_a_report_locks_the_phone_and_ends_what_was_granted(
