@@ -22,6 +22,8 @@ urlpatterns = [
             "phone",
             "once",
             "transfer",
+            "typed",
+            "typed_once",
             "get_only",
             "session",
             "called",

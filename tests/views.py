@@ -96,6 +96,16 @@ def transfer(request):
     return ran(request, "transfer")
 
 
+@approval_required(scope="typed", max_age=60, code="type")
+def typed(request):
+    return ran(request, "typed")
+
+
+@approval_required(scope="typed", max_age=0, code="type")
+def typed_once(request):
+    return ran(request, "typed_once")
+
+
 @approval_required(scope="get", methods=["GET"])
 def get_only(request):
     return ran(request, "get_only")
