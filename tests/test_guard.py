@@ -480,6 +480,15 @@ def test_an_async_view_is_guarded_under_asgi(browser, endpoint, sandbox, runs, u
     assert runs() == ["asynchronous", "inline_async"]
 
 
+def test_options_get_the_parts_of_the_path_that_have_no_name(
+    browser, endpoint, sandbox
+):
+    browser.approve(browser.get("/inline_unnamed/7/"), sandbox)
+
+    assert Approval.objects.get().text == "Open 7"
+    assert browser.get("/inline_unnamed/7/").status_code == 200
+
+
 def test_an_inline_guard_in_an_async_view_refuses(browser, endpoint, runs):
     assert browser.get("/inline_async/").status_code == 401
     assert runs() == []

@@ -377,6 +377,8 @@ def test_what_is_spoilt_after_the_request_fails_it_unsent(
     assert state(approval) == Status.FAILED
     assert approval.error_kind == "no_endpoint"
     assert approval.live_slot is None
+    # So that no limit counts it.
+    assert approval.sent is None
     assert sandbox.calls == []
 
 
@@ -476,6 +478,17 @@ def test_the_slot_is_freed_only_where_the_prompt_is_known_to_be_over(
     assert state(approval) == status
     assert approval.error_kind == kind
     assert (approval.live_slot is None) == freed
+
+
+def test_a_call_without_an_answer_leaves_its_kind_with_the_key(user, endpoint, sandbox):
+    sandbox.script("drop")
+    approval, _ = ask(user)
+
+    approvals.perform(approval.pk)
+
+    approval.refresh_from_db()
+    assert (approval.answer_code, approval.http_status) == ("", None)
+    assert ApiKey.objects.get().last_result == "network"
 
 
 def test_a_call_that_never_left_frees_the_slot(user, endpoint, sandbox):

@@ -11,6 +11,7 @@ urlpatterns = [
     path("magiclink/", include("django_magiclink.urls")),
     path("params/<int:pk>/", views.params),
     re_path(r"^.*evil\.example/catch/$", views.once),
+    re_path(r"^inline_unnamed/([0-9]+)/$", views.inline_unnamed),
     path("class_based/", views.ClassBased.as_view()),
     path("deliver/<uuid:pk>/", views.deliver),
     path("planted_delivery/<uuid:pk>/", views.planted_delivery),

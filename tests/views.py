@@ -184,6 +184,13 @@ def inline_window(request):
     return refused or ran(request, "inline_window")
 
 
+def inline_unnamed(request, number):
+    refused = require_approval(
+        request, scope="inline", text=lambda request, number: f"Open {number}"
+    )
+    return refused or ran(request, "inline_unnamed")
+
+
 def inline_in_transaction(request):
     with transaction.atomic():
         return inline(request)

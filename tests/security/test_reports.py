@@ -100,6 +100,15 @@ def test_nothing_is_asked_where_nothing_was_declined(
     assert "from elsewhere" not in browser.get("/once/", headers=HTML).text
 
 
+def test_nobody_is_asked_about_the_decline_of_another(
+    browser, endpoint, django_user_model
+):
+    bo = django_user_model.objects.create_user("bo")
+    Approval.objects.create(user=bo, status=Status.REJECTED)
+
+    assert "from elsewhere" not in browser.get("/once/", headers=HTML).text
+
+
 @pytest.mark.parametrize(("hours", "asked"), [(23, True), (25, False)])
 def test_the_user_is_asked_for_a_day(browser, user, endpoint, hours, asked):
     Approval.objects.create(
