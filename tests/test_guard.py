@@ -480,6 +480,16 @@ def test_an_async_view_is_guarded_under_asgi(browser, endpoint, sandbox, runs, u
     assert runs() == ["asynchronous", "inline_async"]
 
 
+def test_a_guard_keeps_a_csrf_token_that_its_view_has_changed(browser, endpoint):
+    browser.get("/login/")
+    before = browser.cookies["csrftoken"].value
+
+    refused = browser.post("/inline_rotated/")
+
+    assert refused.status_code == 401
+    assert refused.cookies["csrftoken"].value != before
+
+
 def test_options_get_the_parts_of_the_path_that_have_no_name(
     browser, endpoint, sandbox
 ):

@@ -34,6 +34,7 @@ urlpatterns = [
             "conflicting",
             "inline",
             "inline_window",
+            "inline_rotated",
             "inline_in_transaction",
             "inline_async",
             "crash",

@@ -18,6 +18,7 @@ from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.http import HttpResponse, JsonResponse
+from django.middleware.csrf import rotate_token
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.decorators import method_decorator
@@ -189,6 +190,12 @@ def inline_unnamed(request, number):
         request, scope="inline", text=lambda request, number: f"Open {number}"
     )
     return refused or ran(request, "inline_unnamed")
+
+
+def inline_rotated(request):
+    rotate_token(request)
+    refused = require_approval(request, scope="inline", max_age=60)
+    return refused or ran(request, "inline_rotated")
 
 
 def inline_in_transaction(request):
