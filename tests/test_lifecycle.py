@@ -714,6 +714,14 @@ def test_a_single_use_is_used_once(user):
     assert approval.consumed
 
 
+def test_a_single_use_may_name_the_approval_that_it_uses(user):
+    older, newer = accepted(user, 5), accepted(user, 1)
+
+    assert approvals.consume(wanted(max_age=0), str(older.pk)) == older.pk
+
+    assert (state(older), state(newer)) == (Status.CONSUMED, Status.ACCEPTED)
+
+
 def test_a_use_that_loses_the_race_is_none(user, monkeypatch):
     approval = accepted(user)
     Approval.objects.advance(approval.pk, Status.CONSUMED)
