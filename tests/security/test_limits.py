@@ -229,6 +229,7 @@ def test_a_yes_counts_in_no_limit_whatever_became_of_it(user, endpoint, became):
     assert approvals.request(wanted(), user=user, dispatch=lambda pk: None)
 
 
+@pytest.mark.slow
 @pytest.mark.covers("A23")
 @pytest.mark.parametrize("victim", ["ignore", "reject"])
 def test_a_thief_of_the_password_rings_20_times_a_day_at_most(browser, sandbox, victim):
