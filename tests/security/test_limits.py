@@ -504,3 +504,137 @@ def test_each_limit_can_be_turned_off(settings, name):
     settings.MAGICLINK_LIMITS = {name: None}
 
     assert limits.value_of(name) is None
+
+
+def prompts(user, *ago, status=Status.CANCELLED, **values):
+    """Let the phone have been asked so many seconds ago, each time with ``status``."""
+    for seconds in ago:
+        then = timezone.now() - timedelta(seconds=seconds)
+        times = dict.fromkeys(["created", "sent", "answered", "live_until"], then)
+        Approval.objects.create(user=user, status=status, **times | values)
+
+
+def refusal(user, **values):
+    """Return the limit that keeps the phone from being asked, and for how long."""
+    with pytest.raises(Limited) as limited:
+        approvals.request(
+            wanted(**values), user=user, dispatch=lambda pk: None, address="192.0.2.1"
+        )
+    return limited.value.limit, pytest.approx(limited.value.retry_after, abs=1)
+
+
+MINUTE, HOUR = 60, 3600
+
+
+@pytest.mark.covers("R08")
+def test_the_fifth_newest_of_a_quarter_says_when_there_may_be_another(user, endpoint):
+    prompts(user, *(each * MINUTE for each in (10, 1, 20, 14, 5, 8, 30)))
+
+    assert refusal(user) == ("per_15_min", 1 * MINUTE)
+
+
+@pytest.mark.covers("R08")
+def test_the_twentieth_newest_of_a_day_says_when_there_may_be_another(user, endpoint):
+    prompts(user, *(each * HOUR for each in (23, 3, *range(4, 21), 2, 1)))
+
+    assert refusal(user) == ("per_day", 4 * HOUR)
+
+
+@pytest.mark.covers("A26")
+def test_the_tenth_newest_of_an_hour_says_when_an_address_may_ask_again(user, endpoint):
+    kept = {"purpose": "passwordless", "address": "192.0.2.1", "number_hash": "other"}
+    bo = get_user_model().objects.create_user("bo")
+    minutes = (30, 4, 59, *range(5, 12), 2)
+    prompts(bo, *(each * MINUTE for each in minutes), **kept)
+
+    limit = refusal(user, purpose="passwordless")
+
+    assert limit == ("anonymous_per_hour", 30 * MINUTE)
+
+
+@pytest.mark.covers("A26")
+@pytest.mark.parametrize(
+    "other", [{"address": "192.0.2.2"}, {"purpose": "step-up"}, {"sent": None}]
+)
+def test_only_prompts_of_an_address_without_a_login_count_for_it(user, endpoint, other):
+    kept = {"purpose": "passwordless", "address": "192.0.2.1", "number_hash": "other"}
+    bo = get_user_model().objects.create_user("bo")
+    prompts(bo, *range(100, 112), **kept | other)
+
+    assert approvals.request(
+        wanted(purpose="passwordless"),
+        user=user,
+        dispatch=lambda pk: None,
+        address="192.0.2.1",
+    )
+
+
+@pytest.mark.covers("R08", "A25")
+def test_a_cancelled_prompt_hides_no_decline_before_it(user, endpoint):
+    prompts(user, 5)
+    prompts(user, 10, status=Status.REJECTED)
+
+    assert refusal(user) == ("reject_cooldown", 50)
+
+
+@pytest.mark.covers("R08")
+@pytest.mark.parametrize(
+    ("kind", "limit"),
+    [("code", ("reject_cooldown", 50)), ("network", ("cooldown", 20))],
+)
+def test_a_wrong_code_is_a_decline_and_no_other_failure_is(user, endpoint, kind, limit):
+    prompts(user, 10, status=Status.FAILED, error_kind=kind)
+
+    assert refusal(user) == limit
+
+
+@pytest.mark.covers("R08")
+def test_a_lock_may_be_longer_than_a_day(user, endpoint, settings):
+    settings.MAGICLINK_LIMITS = {"lock_seconds": 30 * HOUR}
+    prompts(user, 25 * HOUR, 26 * HOUR, 27 * HOUR, status=Status.REJECTED)
+
+    assert refusal(user) == ("rejects_lock", 5 * HOUR)
+
+
+@pytest.mark.covers("R08")
+@pytest.mark.parametrize("off", ["rejects_lock", "lock_seconds"])
+def test_declines_lock_nothing_where_that_is_off(user, endpoint, settings, off):
+    settings.MAGICLINK_LIMITS = {off: None}
+    prompts(user, 10, 100, 200, status=Status.REJECTED)
+
+    assert refusal(user) == ("reject_cooldown", 50)
+
+
+@pytest.mark.covers("R08")
+def test_a_single_decline_locks_nothing(user):
+    prompts(user, 1, status=Status.REJECTED)
+
+    assert limits.locked_until(Approval.objects.get()) is None
+
+
+@pytest.mark.covers("R56")
+def test_failures_are_those_of_the_user_and_of_the_day(user):
+    bo = get_user_model().objects.create_user("bo")
+    for status in (Status.REJECTED, Status.NO_ANSWER):
+        prompts(user, 100, status=status)
+    prompts(user, 100, status=Status.FAILED, error_kind="code")
+    prompts(user, 100, status=Status.FAILED, error_kind="network")
+    prompts(user, 25 * HOUR, 10, status=Status.REJECTED)
+    prompts(user, 100, status=Status.REJECTED, purpose="enrol")
+    prompts(bo, 100, status=Status.REJECTED)
+    prompts(user, 50, status=Status.ACCEPTED)
+    accepted = Approval.objects.get(status=Status.ACCEPTED)
+
+    assert limits.failures_before(accepted) == 3
+
+
+@pytest.mark.covers("R56")
+@pytest.mark.parametrize("before", [Status.ACCEPTED, Status.CONSUMED])
+def test_failures_before_an_earlier_yes_are_forgotten(user, before):
+    prompts(user, 300, 200, status=Status.REJECTED)
+    prompts(user, 400, 150, status=before)
+    prompts(user, 100, status=Status.REJECTED)
+    prompts(user, 50, status=Status.ACCEPTED)
+    accepted = Approval.objects.filter(status=Status.ACCEPTED).first()
+
+    assert limits.failures_before(accepted) == 1
