@@ -182,6 +182,18 @@ def test_a_late_report_locks_for_all_of_its_time(browser, thief, endpoint, sandb
     assert thief.start(thief.get("/once/")).status_code == 429
 
 
+def test_the_log_says_that_a_report_is_why_the_phone_is_not_asked(
+    browser, thief, endpoint, sandbox, caplog
+):
+    caplog.set_level("INFO", "django_magiclink")
+    thief.approve(thief.get("/once/"), sandbox, "reject")
+    browser.post(report_url(Approval.objects.get()))
+
+    browser.start(browser.get("/once/"))
+
+    assert "is refused scope once: limited, reported." in caplog.text
+
+
 def test_after_a_day_nothing_is_reported_any_more(
     browser, thief, endpoint, sandbox, reports
 ):
