@@ -79,7 +79,7 @@ def report(approval: Approval, request: HttpRequest) -> bool:
         "Approval %s was not asked for by user %s.", approval.pk, approval.user_id
     )
     approval_reported.send_robust(Approval, approval=approval, request=request)
-    notices.give(request.user, "reported", approval=approval)
+    notices.give(approval.user, "reported", approval=approval)
     return True
 
 
