@@ -5,6 +5,7 @@ from dataclasses import dataclass
 #: Seconds: to begin sending, to wait beyond the phone's own time, to type a code, to
 #: use a single use, for which a page can start, and of a lock.
 START, GRACE, TYPE, USE, PAGE, LOCK = 30, 10, 60, 300, 600, 900
+DAY = 86400
 #: Seconds for which a phone rings.
 RINGS = {"": 60, "payments": 90}
 UNDECIDED = ("pending", "sent", "confirming")

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from .cast import (
     ANSWERS,
+    DAY,
     GRACE,
     LOCK,
     PAGE,
@@ -181,8 +182,15 @@ class Reference:
                 declines.append(ended)
             elif waits or asked.state in ("no_answer", "expired"):
                 silences.append(ended)
-        lately = [asked for asked in prompts if asked.sent + 900 > self.now]
-        return len(lately) >= 5 or self.locks(declines, 3) or self.locks(silences, 5)
+        sent = [asked.sent for asked in prompts]
+        lately = [time for time in sent if time + 900 > self.now]
+        today = [time for time in sent if time + DAY > self.now]
+        return (
+            len(lately) >= 5
+            or len(today) >= 20
+            or self.locks(declines, 3)
+            or self.locks(silences, 5)
+        )
 
     def locks(self, times, most):
         times = sorted(times)
