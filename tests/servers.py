@@ -99,7 +99,7 @@ class SQLite(Database):
 
     def connect(self):
         """Return a connection, which commits by itself."""
-        return sqlite3.connect(self._path, PATIENCE, isolation_level=None)
+        return sqlite3.connect(self._path, timeout=PATIENCE, isolation_level=None)
 
 
 class PostgreSQL(Database):

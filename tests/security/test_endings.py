@@ -194,6 +194,18 @@ def test_it_ends_in_the_audit_too(event, user, endpoint, sandbox, settings):
     )
 
 
+def test_a_number_that_is_not_yet_proved_ends_nothing(user, endpoint, sandbox):
+    browser = Browser()
+    browser.force_login(user)
+    browser.approve(browser.get("/payroll/"), sandbox)
+    phone = PhoneNumber.objects.get(user=user)
+    phone.pending_number = "+46701740699"
+
+    phone.save(update_fields=["pending_number"])
+
+    assert browser.get("/payroll/").status_code == 200
+
+
 def test_the_grants_of_others_go_on(user, endpoint, sandbox):
     bo = get_user_model().objects.create_user("bo")
     PhoneNumber.objects.create(
