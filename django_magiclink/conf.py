@@ -64,6 +64,11 @@ class AppSettings:
     CLIENT_ADDRESS: str | Callable[[Any], str] | None = None
     #: Keys that encrypt API keys in the database: the first encrypts, all decrypt.
     FIELD_KEYS: Sequence[str] = ()
+    #: ``endpoint -> (secret, expiry date or None)``, callable or dotted path: makes a
+    #: new API key where the server's operator has a way to.
+    KEY_ISSUER: str | Callable[[Any], tuple[str, Any]] | None = None
+    #: Days for which approvals are kept; ``manage.py magiclink_purge`` deletes the rest.
+    RETENTION_DAYS: int = 30
     #: Name of the site on the phone and on the pages.
     SITE_NAME: str = ""
     #: True allows a server on loopback without TLS: development and tests only.

@@ -26,3 +26,18 @@ approval_reported = Signal()
 #: * ``phone_changed``: to ``number``, masked; ``by`` is the user who changed it
 #: * ``reported``: ``approval``, as not asked for by the user
 security_notice = Signal()
+
+#: A key of an endpoint was entered, put to use, taken out of it or deleted. Sent with
+#: ``endpoint``, ``key`` (an ``ApiKey``; its secret is sealed), ``action`` and ``user``,
+#: which is ``None`` for a command.
+key_changed = Signal()
+
+#: A key needs a new one soon. Sent with ``endpoint``, ``key`` and ``days``, of which
+#: there are none or less when it has expired.
+key_expiring = Signal()
+
+#: The audit trail was exported. Sent with ``user``, ``rows`` and ``filters``.
+approvals_exported = Signal()
+
+#: Old approvals were deleted. Sent with ``rows`` and ``before``, a time.
+approvals_purged = Signal()

@@ -99,6 +99,11 @@ RULES: dict[str, tuple[_Valid, str]] = {
         lambda value: _is_list(value) and all(map(_is_text, value)),
         "a list of keys made with 'manage.py magiclink_field_key'",
     ),
+    "KEY_ISSUER": (_is_callable, "a callable, its dotted path, or None"),
+    "RETENTION_DAYS": (
+        lambda value: type(value) is int and value > 0,
+        "a whole number of days above 0",
+    ),
     "SITE_NAME": (lambda value: not isinstance(value, bytes), "a string"),
     "SANDBOX": (lambda value: isinstance(value, bool), "True or False"),
 }

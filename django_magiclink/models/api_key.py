@@ -15,6 +15,9 @@ from django.views.decorators.debug import sensitive_variables
 from ..addresses import origin
 from ..fields import Sealed, SealedField
 
+#: The one key of an endpoint that opens it.
+IN_USE = Q(retired=None, activated__isnull=False)
+
 
 class ApiKey(models.Model):
     """
@@ -44,6 +47,8 @@ class ApiKey(models.Model):
         related_name="+",
     )
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    #: Empty while the key is only tried.
+    activated = models.DateTimeField(_("in use since"), null=True, editable=False)
     last_used = models.DateTimeField(_("last used"), null=True, editable=False)
     last_result = models.CharField(_("last result"), max_length=64, editable=False)
     retired = models.DateTimeField(_("retired"), null=True, editable=False)
@@ -51,10 +56,11 @@ class ApiKey(models.Model):
     class Meta:
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
+        permissions = [("regenerate_apikey", _("Can replace the key of an endpoint"))]
         constraints = [
             models.UniqueConstraint(
                 fields=["endpoint"],
-                condition=Q(retired=None),
+                condition=IN_USE,
                 name="magiclink_one_active_key",
             )
         ]
@@ -86,8 +92,9 @@ class ApiKey(models.Model):
         ).hexdigest()[:16]
         self.sealed = Sealed.seal(secret, self._context)
         with transaction.atomic(using=router.db_for_write(ApiKey)):
-            active = self.endpoint.keys.filter(retired=None).exclude(pk=self.pk)
-            active.update(retired=timezone.now())
+            self.activated = timezone.now()
+            active = self.endpoint.keys.filter(IN_USE).exclude(pk=self.pk)
+            active.update(retired=self.activated)
             self.save()
 
     def reveal(self) -> str:

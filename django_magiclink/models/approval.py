@@ -195,7 +195,11 @@ class Approval(models.Model):
         verbose_name = _("approval")
         verbose_name_plural = _("approvals")
         ordering = ["-created"]
-        permissions = [("revoke_approval", _("Can end the approvals of a user"))]
+        permissions = [
+            ("revoke_approval", _("Can end the approvals of a user")),
+            ("export_approval", _("Can export approvals")),
+            ("view_dashboard", _("Can see the dashboard")),
+        ]
         indexes = [
             models.Index(fields=["user", "-created"], name="magiclink_user_created"),
             models.Index(

@@ -17,6 +17,7 @@ from ..addresses import validate_base_url
 from ..client import MideyeClient, Texts
 from ..conf import app_settings
 from ..exceptions import NoEndpoint
+from .api_key import IN_USE
 
 
 def check_base_url(url: str) -> None:
@@ -170,7 +171,7 @@ class Endpoint(models.Model):
         )
 
     def _stored_key(self) -> str:
-        key = self.keys.filter(retired=None).first()
+        key = self.keys.filter(IN_USE).first()
         if key is None or not key.is_usable:
             raise NoEndpoint
         return key.reveal()
@@ -178,7 +179,7 @@ class Endpoint(models.Model):
     def note_use(self, result: str) -> None:
         """Note when the key in use was last used, and what came of it."""
         if not self._state.adding:
-            active = self.keys.filter(retired=None)
+            active = self.keys.filter(IN_USE)
             active.update(last_used=timezone.now(), last_result=result)
 
     def texts(self, text: str, code: str, code_mode: str) -> Texts:

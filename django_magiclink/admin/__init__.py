@@ -1,0 +1,8 @@
+"""Endpoints, keys, phones and approvals in Django's admin. Secrets are write-only."""
+
+from .audit import ApprovalAdmin
+from .endpoints import EndpointAdmin
+from .keys import ApiKeyAdmin
+from .phones import PhoneNumberAdmin
+
+__all__ = ["ApiKeyAdmin", "ApprovalAdmin", "EndpointAdmin", "PhoneNumberAdmin"]
