@@ -67,7 +67,7 @@ class AppSettings:
     #: ``endpoint -> (secret, expiry date or None)``, callable or dotted path: makes a
     #: new API key where the server's operator has a way to.
     KEY_ISSUER: str | Callable[[Any], tuple[str, Any]] | None = None
-    #: Days for which approvals are kept; ``manage.py magiclink_purge`` deletes the rest.
+    #: Days for which approvals are kept; ``magiclink_purge`` deletes what is older.
     RETENTION_DAYS: int = 30
     #: Name of the site on the phone and on the pages.
     SITE_NAME: str = ""
