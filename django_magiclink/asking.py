@@ -60,11 +60,11 @@ def request(
         raise
 
 
-def ready_endpoint(name: str) -> Endpoint:
+def ready_endpoint(name: str, purpose: str = "step-up") -> Endpoint:
     """Return the endpoint if a call could be made, else raise ``NoEndpoint``."""
     endpoint = Endpoint.objects.named(name)
     try:
-        endpoint.client().check()
+        endpoint.client(endpoint.key(purpose)).check()
     except (DecryptionError, ImproperlyConfigured, ValueError) as error:
         logger.error("Endpoint %r cannot be used: %s", endpoint.name, error)
         raise NoEndpoint from error
@@ -88,7 +88,7 @@ def _join_or_insert(
     if wanted.number_hash not in ("", slot):
         # The number has changed since the page named it, in another tab maybe.
         raise Expired
-    endpoint = ready_endpoint(wanted.endpoint)
+    endpoint = ready_endpoint(wanted.endpoint, wanted.purpose)
     timeout = wanted.timeout or endpoint.timeout or app_settings.TIMEOUT
     columns = origin | {
         "user": user,

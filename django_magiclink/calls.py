@@ -22,7 +22,7 @@ from .exceptions import (
     NotSent,
     Refused,
 )
-from .models import Approval, Endpoint, PhoneNumber
+from .models import ApiKey, Approval, Endpoint, PhoneNumber
 from .phones import hash_number
 from .status import Status
 
@@ -34,7 +34,7 @@ TYPE_WITHIN = 60
 
 @dataclass(frozen=True, kw_only=True)
 class _Call:
-    endpoint: Endpoint
+    key: ApiKey | None
     client: MideyeClient
     number: str = field(repr=False)
     timeout: int
@@ -64,7 +64,7 @@ def perform(
         outcome = _ask(call)
         status = run(partial(_record, pk, outcome))
         # A step of its own: no other answer waits for what can wait.
-        run(partial(_follow, pk, call.endpoint, outcome, status))
+        run(partial(_follow, pk, call.key, outcome, status))
 
 
 def _load(pk: uuid.UUID) -> Approval:
@@ -107,11 +107,12 @@ def _number(approval: Approval) -> str:
 def _prepare(approval: Approval) -> _Call:
     number = _number(approval)
     endpoint = Endpoint.objects.of_approval(approval.endpoint_id)
+    key = endpoint.key(approval.purpose)
     with translation.override(approval.language or None):
         texts = endpoint.texts(approval.text, approval.code, approval.code_mode)
     return _Call(
-        endpoint=endpoint,
-        client=endpoint.client(),
+        key=key,
+        client=endpoint.client(key),
         number=number,
         timeout=approval.timeout,
         texts=texts,
@@ -161,9 +162,10 @@ def _record(pk: uuid.UUID, outcome: _Outcome) -> Status | None:
 
 
 def _follow(
-    pk: uuid.UUID, endpoint: Endpoint, outcome: _Outcome, status: Status | None
+    pk: uuid.UUID, key: ApiKey | None, outcome: _Outcome, status: Status | None
 ) -> None:
-    endpoint.note_use(outcome.columns["answer_code"] or outcome.columns["error_kind"])
+    if key is not None:
+        key.note_use(outcome.columns["answer_code"] or outcome.columns["error_kind"])
     if status is not None:
         notices.of_outcome(_load(pk), status)
 

@@ -57,7 +57,8 @@ _NUMBER = re.compile(r"\+[1-9][0-9]{7,14}")
 _KEY = re.compile(r"[!-~]+")
 
 #: The codes that Mideye documents, and what they mean.
-_MEANINGS = {
+#: What the documented codes mean: a state, and the error kind of a failure.
+MEANINGS = {
     "TOUCH_ACCEPTED": (Status.ACCEPTED, ""),
     "TOUCH_REJECTED": (Status.REJECTED, ""),
     "USER_NOT_RESPONDED": (Status.NO_ANSWER, ""),
@@ -235,13 +236,13 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def _interpret(code: str, http_status: int) -> Answer:
-    status, error_kind = _MEANINGS.get(code, (Status.FAILED, "unknown_code"))
+    status, error_kind = MEANINGS.get(code, (Status.FAILED, "unknown_code"))
     if status is Status.ACCEPTED and http_status != 200:
         status, error_kind = Status.FAILED, "http_status"
     return Answer(
         code="".join(filter(str.isprintable, code))[:64],
         http_status=http_status,
         status=status,
-        documented=code in _MEANINGS,
+        documented=code in MEANINGS,
         error_kind=error_kind,
     )

@@ -13,9 +13,9 @@ from django.db.models.signals import post_delete, post_save, pre_delete
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from . import approvals
+from . import approvals, keys
 from .binding import has_nonce, renew_nonce, session_hash
-from .models import Endpoint, PhoneNumber
+from .models import ApiKey, Endpoint, PhoneNumber
 
 logger = logging.getLogger("django_magiclink")
 
@@ -78,6 +78,12 @@ def end_disabled(instance: Endpoint, **kwargs: Any) -> None:
 def end_deleted(instance: Endpoint, **kwargs: Any) -> None:
     """End what came by an endpoint that is about to go."""
     approvals.revoke_endpoint(instance)
+
+
+@receiver(post_delete, sender=ApiKey)
+def tell_of_deleted_key(instance: ApiKey, **kwargs: Any) -> None:
+    """Tell of a key that is gone, also with its endpoint."""
+    keys.tell(instance, "deleted", None)
 
 
 def _session(request: HttpRequest | None) -> SessionBase | None:

@@ -164,7 +164,7 @@ def _answerable(request: HttpRequest, wanted: Wanted) -> Challenge:
         number = PhoneNumber.objects.of(request.user, wanted.purpose)
         if wanted.number_hash not in ("", hash_number(number)):
             raise Expired
-        approvals.ready_endpoint(wanted.endpoint)
+        approvals.ready_endpoint(wanted.endpoint, wanted.purpose)
     except Refused as refusal:
         return _challenge(request, wanted, reason=refusal.reason)
     return _challenge(

@@ -125,14 +125,18 @@ MAGICLINK_RULES = [
     },
     {"namespace": "cards", "scope": "cards", "text": "Show your cards and their PINs"},
 ]
+MAGICLINK_SANDBOX = env.bool("MAGICLINK_SANDBOX", default=DEBUG)
 MAGICLINK_SITE_NAME = "Harbour Bank"
 MAGICLINK_SERVER_URL = env("MIDEYE_URL", default="")
 MAGICLINK_API_KEY = env("MIDEYE_API_KEY", default="")
 MAGICLINK_FIELD_KEYS = secret(
     "MAGICLINK_FIELD_KEYS", "Zm9yLWRldmVsb3BtZW50LW9ubHktbm90LXNlY3JldCE="
 ).split(",")
+# A sandbox makes new keys by itself; of a real server they are entered by hand.
+MAGICLINK_KEY_ISSUER = (
+    "django_magiclink.sandbox.issuer.issue_key" if MAGICLINK_SANDBOX else None
+)
 # "type" asks for the code on the page; empty for no code.
 MAGICLINK_CODE = env("MAGICLINK_CODE", default="show") or None
 # {"reject_cooldown": null} turns that one off, such as to try things out.
 MAGICLINK_LIMITS = env.json("MAGICLINK_LIMITS", default={})
-MAGICLINK_SANDBOX = env.bool("MAGICLINK_SANDBOX", default=DEBUG)

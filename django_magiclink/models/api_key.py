@@ -23,8 +23,8 @@ class ApiKey(models.Model):
     """
     A key for one endpoint, sealed for it and for the host it was entered for.
 
-    The secret is write-only: :meth:`enter` takes it and only :meth:`Endpoint.client`
-    reads it.
+    The secret is write-only: :meth:`seal` takes it and only :meth:`Endpoint.client`
+    reads it. A key is tried, then in use, then retired, and may be put to use again.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -83,19 +83,42 @@ class ApiKey(models.Model):
         return f"{self._meta.label}:{self.pk}:{self.endpoint_id}:{self.origin}"
 
     @sensitive_variables()
-    def enter(self, secret: str) -> None:
-        """Take ``secret`` for the endpoint's present host, and retire its old key."""
+    def seal(self, secret: str) -> None:
+        """Take ``secret`` for the endpoint's present host; it is not in use yet."""
         self.origin = origin(self.endpoint.base_url)
         self.last_four = secret[-4:]
         self.fingerprint = salted_hmac(
             "django_magiclink.ApiKey", secret, algorithm="sha256"
         ).hexdigest()[:16]
         self.sealed = Sealed.seal(secret, self._context)
+        self.save()
+
+    def activate(self) -> None:
+        """Put the key to use, and retire the one that was: at once, or not at all."""
+        now = timezone.now()
         with transaction.atomic(using=router.db_for_write(ApiKey)):
-            self.activated = timezone.now()
-            active = self.endpoint.keys.filter(IN_USE).exclude(pk=self.pk)
-            active.update(retired=self.activated)
-            self.save()
+            in_use = self.endpoint.keys.filter(IN_USE).exclude(pk=self.pk)
+            in_use.update(retired=now)
+            self.activated, self.retired = now, None
+            self.save(update_fields=["activated", "retired"])
+
+    @sensitive_variables()
+    def enter(self, secret: str) -> None:
+        """Take ``secret`` for the endpoint's present host, and put it to use."""
+        with transaction.atomic(using=router.db_for_write(ApiKey)):
+            self.seal(secret)
+            self.activate()
+
+    def note_use(self, result: str) -> None:
+        """Note when the key was last used, and what came of it."""
+        rows = ApiKey.objects.filter(pk=self.pk)
+        rows.update(last_used=timezone.now(), last_result=result)
+
+    @sensitive_variables()
+    def rotate(self) -> None:
+        """Encrypt the secret anew, with the first of the field keys."""
+        self.sealed = Sealed.seal(self.reveal(), self._context)
+        self.save(update_fields=["sealed"])
 
     def reveal(self) -> str:
         """Return the secret, for the one call that needs it."""

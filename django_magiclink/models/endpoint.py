@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, router, transaction
-from django.db.models import Q
-from django.utils import timezone
+from django.db.models import F, Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from ..addresses import validate_base_url
+from ..addresses import validate_base_url, validate_endpoint_name
 from ..client import MideyeClient, Texts
 from ..conf import app_settings
 from ..exceptions import NoEndpoint
-from .api_key import IN_USE
+from .api_key import IN_USE, ApiKey
+
+
+@contextmanager
+def _said_at(field: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise ValidationError({field: str(error)}) from error
 
 
 def check_base_url(url: str) -> None:
@@ -139,48 +148,58 @@ class Endpoint(models.Model):
 
     def clean(self) -> None:
         try:
-            MideyeClient(
-                self.base_url,
-                "",
-                endpoint_name=self.endpoint_name,
-                ca_pem=self.ca_certificate,
-            ).check()
-        except ValueError as error:
-            raise ValidationError(str(error), code="invalid_endpoint") from error
+            validate_base_url(self.base_url)
+        except ValueError:
+            # Its own validator says so.
+            return
+        with _said_at("endpoint_name"):
+            validate_endpoint_name(self.endpoint_name or "-")
+        with _said_at("ca_certificate"):
+            MideyeClient(self.base_url, "", ca_pem=self.ca_certificate).check()
 
     def validate_constraints(self, exclude: Any = None) -> None:
         # Saving a new default takes the mark from the old one.
         super().validate_constraints({*(exclude or ()), "is_default"})
 
-    @sensitive_variables()
-    def client(self) -> MideyeClient:
+    def key(self, purpose: str = "step-up") -> ApiKey | None:
         """
-        Return a client with this endpoint's key.
+        Return the key to call with, ``None`` where ``MAGICLINK_API_KEY`` is it.
+
+        A ``test`` is of the one that is not in use yet, if there is one. Raise
+        :exc:`~django_magiclink.exceptions.NoEndpoint` without a usable key.
+        """
+        if self._state.adding:
+            return None
+        keys = self.keys.filter(retired=None)
+        if purpose == "test":
+            key = keys.order_by(F("activated").desc(nulls_first=True)).first()
+        else:
+            key = keys.filter(IN_USE).first()
+        if key is None or not key.is_usable:
+            raise NoEndpoint
+        return key
+
+    @sensitive_variables()
+    def client(self, key: ApiKey | None = None) -> MideyeClient:
+        """
+        Return a client with ``key``, or with the one in use.
 
         Raise :exc:`~django_magiclink.exceptions.NoEndpoint` without a usable key, and
         :exc:`~django_magiclink.exceptions.DecryptionError` if it cannot be read.
         """
-        if self._state.adding:
-            key, authorities = app_settings.API_KEY, {"ca_file": app_settings.CA_FILE}
+        key = key or self.key()
+        if key is None:
+            secret, authorities = (
+                app_settings.API_KEY,
+                {"ca_file": app_settings.CA_FILE},
+            )
         else:
-            key, authorities = self._stored_key(), {"ca_pem": self.ca_certificate}
-        if not key:
+            secret, authorities = key.reveal(), {"ca_pem": self.ca_certificate}
+        if not secret:
             raise NoEndpoint
         return MideyeClient(
-            self.base_url, key, endpoint_name=self.endpoint_name, **authorities
+            self.base_url, secret, endpoint_name=self.endpoint_name, **authorities
         )
-
-    def _stored_key(self) -> str:
-        key = self.keys.filter(IN_USE).first()
-        if key is None or not key.is_usable:
-            raise NoEndpoint
-        return key.reveal()
-
-    def note_use(self, result: str) -> None:
-        """Note when the key in use was last used, and what came of it."""
-        if not self._state.adding:
-            active = self.keys.filter(IN_USE)
-            active.update(last_used=timezone.now(), last_result=result)
 
     def texts(self, text: str, code: str, code_mode: str) -> Texts:
         """

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from . import faults, phone
+from . import faults, issuer, phone
 from .markup import CONTENT_SECURITY_POLICY
 from .records import ACCEPTED, BAD_REQUEST, Answer
 from .state import State
@@ -47,13 +47,16 @@ class Handler(BaseHTTPRequestHandler):
             self._show(phone.get(self.state, url, unquote(path), _pairs(query)))
 
     def do_POST(self) -> None:
-        """Take an answer from a page of the phone."""
+        """Take an answer from a page of the phone, or make a key."""
         path, _, _ = self.path.partition("?")
         form = self._form()
         if path.startswith("/api/"):
             self._note(path, Answer(code=BAD_REQUEST, status=405))
         elif self._from_this_machine() and self._from_this_site():
-            self._show(phone.post(self.state, unquote(path), form))
+            if path == issuer.PATH:
+                self._send(issuer.answer(self.state.keys, form))
+            else:
+                self._show(phone.post(self.state, unquote(path), form))
 
     def log_message(self, format: str, *args: Any) -> None:
         """Stay quiet: the line would hold a phone number."""

@@ -63,7 +63,7 @@ def test_a_number_and_a_key_turn_up_nowhere(
     user, endpoint, sandbox, stage, monkeypatch, runs
 ):
     PhoneNumber.objects.update(number=NUMBER)
-    root = get_user_model().objects.create_superuser("root")
+    root = get_user_model().objects.create_superuser("root", password="secret")
     # So that a server that never ends is given up on within the test.
     monkeypatch.setattr(client, "GRACE", -14.0)
     endpoint.timeout = 15
@@ -139,9 +139,7 @@ def ask_in_vain(stage):
 def administer(stage, root, endpoint):
     """Enter a key and a number, look at every page, and get some of it wrong."""
     staff = stage.browser(root, stage.admin_answers)
-    new = {"endpoint": endpoint.pk, "name": "web", "secret": KEY}
-    assert staff.post(f"{ADMIN}/apikey/add/", new).status_code == 302
-    assert staff.post(f"{ADMIN}/apikey/add/", new | {"name": ""}).status_code == 200
+    replace_key(staff, f"{ADMIN}/endpoint/{endpoint.pk}")
     phone = PhoneNumber.objects.get()
     known = {"user": phone.user_id, "number": NUMBER, "reason": "Known to be theirs"}
     changed = staff.post(f"{ADMIN}/phonenumber/{phone.pk}/change/", known)
@@ -155,6 +153,20 @@ def administer(stage, root, endpoint):
             # Approvals are for reading only, and phones are not deleted.
             assert staff.get(f"{model}/{page}").status_code in (200, 302, 403)
     return staff
+
+
+def replace_key(staff, pages):
+    """Enter the key anew, as after a refusal, test it, and go back."""
+    ApiKey.objects.update(last_result="BAD_REQUEST")
+    new = {"name": "web", "secret": KEY, "password": "secret"}
+    for action in ("unlock", "enter", "use", "back"):
+        answer = staff.post(f"{pages}/key/", new | {"action": action})
+        assert answer.status_code == 302
+        for page in ("key", "test", "change"):
+            assert staff.get(f"{pages}/{page}/").status_code == 200
+    wrong = staff.post(f"{pages}/key/", new | {"action": "enter", "name": ""})
+    assert wrong.status_code == 400
+    staff.post(f"{pages}/test/", headers=HTML)
 
 
 def crash(stage, browser, monkeypatch):

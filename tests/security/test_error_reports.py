@@ -8,6 +8,8 @@ from django.core.signals import got_request_exception
 from django.test import Client
 from django.views.debug import ExceptionReporter
 
+from django_magiclink.models import Endpoint
+
 from ..conftest import NUMBER
 from .leaks import Canary, found
 from .test_canary import ADMIN, HTML, broken
@@ -29,19 +31,33 @@ def error_reports():
     got_request_exception.disconnect(report)
 
 
-def test_an_error_report_of_the_admin_has_no_key(
-    endpoint, error_reports, monkeypatch, sandbox
+@pytest.mark.parametrize(
+    ("action", "place"),
+    [
+        ("unlock", "admin.replacing.authenticate"),
+        ("enter", "models.ApiKey.save"),
+        ("enter", "keys.validate"),
+        ("issue", "keys.validate"),
+    ],
+)
+def test_an_error_report_of_the_admin_has_neither_key_nor_password(
+    db, error_reports, monkeypatch, settings, action, place
 ):
+    endpoint = Endpoint.objects.create(name="new", base_url="https://example.com")
+    password, secret = "canary-hunter2", "canary-c3859cad"
+    settings.MAGICLINK_KEY_ISSUER = lambda endpoint: (secret, None)
     root = Client(raise_request_exception=False)
-    root.force_login(get_user_model().objects.create_superuser("root"))
-    secret = "canary-c3859cad"
-    entered = {"endpoint": endpoint.pk, "name": "web", "secret": secret}
-    monkeypatch.setattr("django_magiclink.models.ApiKey.save", broken)
+    root.force_login(get_user_model().objects.create_superuser("root", None, password))
+    url = f"{ADMIN}/endpoint/{endpoint.pk}/key/"
+    root.post(url, {"action": "unlock", "password": password})
+    entered = {"name": "web", "secret": secret, "password": password}
+    monkeypatch.setattr(f"django_magiclink.{place}", broken)
 
-    assert root.post(f"{ADMIN}/apikey/add/", entered).status_code == 500
+    assert root.post(url, entered | {"action": action}).status_code == 500
 
     whole = "".join(error_reports)
     assert "ZeroDivisionError" in whole
+    assert password not in whole
     assert secret not in whole
 
 

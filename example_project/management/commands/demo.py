@@ -148,6 +148,8 @@ def _make_endpoint(sandbox):
         name="Sandbox",
         defaults={"base_url": sandbox.url, "is_default": True, "enabled": True},
     )
+    # A new sandbox knows none of the old one's keys.
+    endpoint.keys.all().delete()
     ApiKey(endpoint=endpoint, name="Demo").enter(sandbox.api_key)
     # No phone rings at a sandbox that is new, whatever was ringing at the last one.
     Approval.objects.exclude(live_slot=None).update(live_slot=None)
