@@ -13,4 +13,4 @@ class MagicLinkConfig(AppConfig):
 
     def ready(self) -> None:
         # Models must be loaded before these.
-        from . import checks, receivers  # noqa: F401
+        from . import checks, events, receivers  # noqa: F401

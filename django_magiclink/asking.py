@@ -56,7 +56,7 @@ def request(
     try:
         return _join_or_insert(wanted, user, dispatch, origin)
     except Refused as refusal:
-        _tell_refusal(wanted, user, refusal)
+        _tell_refusal(wanted, user, refusal, address)
         raise
 
 
@@ -181,7 +181,7 @@ def _seconds_left(slot: str) -> int:
     return max(1, round(left))
 
 
-def _tell_refusal(wanted: Wanted, user: Any, refusal: Refused) -> None:
+def _tell_refusal(wanted: Wanted, user: Any, refusal: Refused, address: str) -> None:
     limit = getattr(refusal, "limit", "")
     logger.info(
         "User %s is refused scope %s: %s.",
@@ -193,6 +193,9 @@ def _tell_refusal(wanted: Wanted, user: Any, refusal: Refused) -> None:
         Approval,
         user=user,
         scope=wanted.scope,
+        endpoint=wanted.endpoint,
+        address=address,
+        session_hash=wanted.session_hash,
         reason=refusal.reason,
         limit=limit,
         retry_after=getattr(refusal, "retry_after", None),

@@ -5,9 +5,9 @@ from django.dispatch import Signal
 #: A phone is to be asked. Sent with ``approval``.
 approval_requested = Signal()
 
-#: A phone was not asked. Sent with ``user``, ``scope``, ``reason`` (the word in a
-#: problem body), ``limit`` (the one that was reached, if any) and ``retry_after``
-#: (seconds).
+#: A phone was not asked. Sent with ``user``, ``scope``, ``endpoint`` (as the guard
+#: names it), ``address``, ``session_hash``, ``reason`` (the word in a problem body),
+#: ``limit`` (the one that was reached, if any) and ``retry_after`` (seconds).
 approval_refused = Signal()
 
 #: An approval has moved on. Sent with ``pk`` and its new ``status``.

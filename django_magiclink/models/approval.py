@@ -104,6 +104,7 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
             # Age counts from the tap, which comes before a typed code.
             changes["answered"] = Coalesce("answered", now)
             changes["live_slot"] = None
+        changes["moved"] = now
         rows = self.filter(guard, where, pk=pk, status__in=sources(target))
         if not rows.update(status=target, **changes):
             return False
@@ -181,6 +182,8 @@ class Approval(models.Model):
     answered = models.DateTimeField(_("answered"), null=True)
     consumed = models.DateTimeField(_("used"), null=True)
     reported = models.DateTimeField(_("reported as not asked for"), null=True)
+    #: When the status changed last; nobody knows for rows of the first release.
+    moved = models.DateTimeField(_("changed"), null=True)
     deadline = models.DateTimeField(_("deadline"), default=_start_by)
     live_until = models.DateTimeField(_("live until"), default=_start_by)
     # NULL, not "", is what a unique column may hold many times.
@@ -206,6 +209,13 @@ class Approval(models.Model):
                 fields=["status", "deadline"], name="magiclink_status_deadline"
             ),
             models.Index(fields=["-created"], name="magiclink_created"),
+            models.Index(
+                fields=["status", "-created"], name="magiclink_status_created"
+            ),
+            models.Index(fields=["scope", "-created"], name="magiclink_scope_created"),
+            models.Index(
+                fields=["endpoint_name", "-created"], name="magiclink_endpoint_created"
+            ),
             models.Index(
                 fields=["number_hash", "-created"], name="magiclink_number_created"
             ),

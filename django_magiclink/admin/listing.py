@@ -1,0 +1,129 @@
+"""The list of the audit trail: pages, days and searches that read a bounded number."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime, timedelta
+from itertools import takewhile
+from typing import Any
+
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth import get_user_model
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+
+from ..models import Approval
+
+#: Rows that the list leads to: a filter or a search finds what lies further back.
+MOST_ROWS = 5000
+#: Newest rows, of those that the filters leave, in which a text is looked for.
+SEARCHED_ROWS = 10_000
+#: Users whose names a search may begin.
+_MOST_USERS = 50
+#: Up to so many days each one has its link, then each month, then each year.
+_MOST_DAYS, _MOST_MONTHS = 62, 24
+
+
+class BoundedPaginator(Paginator):
+    """Counts no further than the list goes: a whole table takes too long to count."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[:MOST_ROWS].count())
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there may be more."""
+        return self.count == MOST_ROWS
+
+
+class AuditList(ChangeList):
+    """A change list with links to days: of all rows only two are read for them."""
+
+    @property
+    def days(self) -> dict[str, Any]:
+        """What Django's template of a date hierarchy shows."""
+        prefix = f"{self.date_hierarchy}__"
+        parts = [f"{prefix}{name}" for name in ("year", "month", "day")]
+        given = takewhile(self.params.__contains__, parts)
+        chosen = [int(str(self.params[part])) for part in given]
+        back = {"title": _("All dates"), "link": self.get_query_string({}, [prefix])}
+        links = [
+            {
+                "title": title,
+                "link": self.get_query_string(
+                    dict(zip(parts, values, strict=False)), [prefix]
+                ),
+            }
+            for title, values in _periods(chosen)
+        ]
+        return {"show": True, "back": back if chosen else None, "choices": links}
+
+
+def found_by(rows: QuerySet[Approval], term: str) -> QuerySet[Approval]:
+    """
+    Return those of ``rows`` that a search for ``term`` finds.
+
+    An id, a scope or the beginning of user names, by their indexes; else the text or
+    the end of the masked number, among the newest.
+    """
+    if pk := _uuid(term):
+        return rows.filter(pk=pk)
+    named = Q(scope=term) if Approval.objects.filter(scope=term).exists() else Q()
+    if users := _users(term):
+        named |= Q(user__in=users)
+    if named:
+        return rows.filter(named)
+    newest = rows.order_by("-created").values_list("created", flat=True)
+    since = newest[SEARCHED_ROWS - 1 : SEARCHED_ROWS].first()
+    recent = rows.filter(created__gte=since) if since else rows
+    said, end = Q(text__icontains=term), term.lstrip("*")
+    return recent.filter(
+        said | Q(masked_number__endswith=end) if end.isdigit() else said
+    )
+
+
+def _uuid(term: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(term)
+    except ValueError:
+        return None
+
+
+def _users(term: str) -> list[Any]:
+    model = get_user_model()
+    beginning = {f"{model.USERNAME_FIELD}__istartswith": term}
+    rows = model._default_manager.filter(**beginning).order_by()
+    return list(rows.values_list("pk", flat=True)[:_MOST_USERS])
+
+
+def _periods(chosen: list[int]) -> list[tuple[str, list[int]]]:
+    """The days, months or years within what is chosen, with what to show of each."""
+    days = [day for day in _days() if [day.year, day.month][: len(chosen)] == chosen]
+    if len(chosen) == 2 or len(days) <= _MOST_DAYS:
+        form, size = "MONTH_DAY_FORMAT", 3
+    elif chosen or len(days) <= _MOST_MONTHS * 30:
+        form, size = "YEAR_MONTH_FORMAT", 2
+    else:
+        form, size = "Y", 1
+    # Of a day that is chosen there is no part.
+    periods = {(day.year, day.month, day.day)[:size]: day for day in days}
+    return [(date_format(day, form), [*key]) for key, day in periods.items()]
+
+
+def _days() -> list[date]:
+    rows = Approval.objects.values_list("created", flat=True)
+    first, last = rows.order_by("created").first(), rows.order_by("-created").first()
+    if first is None or last is None:
+        return []
+    begins, ends = _local_date(first), _local_date(last)
+    return [begins + timedelta(days=each) for each in range((ends - begins).days + 1)]
+
+
+def _local_date(time: datetime) -> date:
+    return (timezone.localtime(time) if timezone.is_aware(time) else time).date()

@@ -1,0 +1,1 @@
+"""Housekeeping as tasks of Celery or of Django's Tasks framework, for a schedule."""

@@ -1,0 +1,24 @@
+"""Housekeeping as tasks of Django's Tasks framework: ``purge`` and ``expire``."""
+
+from __future__ import annotations
+
+import django
+
+from .. import endings, retention
+
+if django.VERSION >= (6, 0):
+    from django.tasks import task
+else:
+    from django_tasks import task  # type: ignore[no-redef]
+
+
+@task()
+def purge(**options: int) -> int:
+    """Delete old approvals, with the options of :func:`.retention.purge`."""
+    return retention.purge(**options)
+
+
+@task()
+def expire() -> int:
+    """Mark what nobody finished before its deadline."""
+    return endings.expire()
