@@ -3,8 +3,11 @@
 from decimal import Decimal
 
 from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import User
 from django.db import transaction
 
+from django_magiclink.admin.users import PhoneNumberInline, RecentApprovalsInline
 from django_magiclink.mixins import ApprovalAdminSiteMixin, ApprovalModelAdminMixin
 
 from .models import Account, Card, Invoice, StandingOrder, Transfer
@@ -77,6 +80,14 @@ class InvoiceAdmin(admin.ModelAdmin):
 class StandingOrderAdmin(admin.ModelAdmin):
     list_display = ["payee", "account", "amount", "day"]
     list_select_related = ["account"]
+
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class BankUserAdmin(UserAdmin):
+    inlines = [PhoneNumberInline, RecentApprovalsInline]
 
 
 class Vault(ApprovalAdminSiteMixin, admin.AdminSite):

@@ -89,7 +89,7 @@ def _export(
     pieces = _counted(request.user, rows, filters)
     # Django would read a sync stream to its end first under ASGI.
     is_async = isinstance(request, ASGIRequest)
-    name = f"approvals-{timezone.localdate():%Y-%m-%d}.csv"
+    name = f"approvals-{timezone.now():%Y-%m-%d}.csv"
     return StreamingHttpResponse(
         _asynchronous(pieces) if is_async else pieces,
         content_type="text/csv; charset=utf-8",

@@ -1,0 +1,315 @@
+"""What is purged when, and what never is."""
+
+import threading
+from datetime import timedelta
+from io import StringIO
+
+import django
+import pytest
+import time_machine
+from celery import Celery
+from celery.contrib.testing.worker import start_worker
+from django.core.management import CommandError, call_command
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from django_magiclink import approvals, retention
+from django_magiclink.models import Approval
+from django_magiclink.schedule import celery as celery_tasks
+from django_magiclink.schedule import tasks
+from django_magiclink.signals import approvals_purged
+from django_magiclink.status import UNDECIDED, Status
+
+from ..test_lifecycle import wanted
+
+ENDED = sorted(set(Status) - UNDECIDED - {Status.ACCEPTED})
+PERSONAL = {
+    "user_name": "anna",
+    "masked_number": "+46*******05",
+    "address": "192.0.2.7",
+    "user_agent": "Firefox",
+    "text": "Pay Bo",
+}
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.covers("R55", "A61"),
+]
+
+
+def make(days, **values):
+    """Return an approval that was asked for so many days ago, and is over."""
+    created = timezone.now() - timedelta(days=days)
+    past = dict.fromkeys(["created", "start_by", "deadline", "live_until"], created)
+    return Approval.objects.create(**past | values)
+
+
+def make_many(count, days, **values):
+    created = timezone.now() - timedelta(days=days)
+    past = dict.fromkeys(["created", "start_by", "deadline", "live_until"], created)
+    Approval.objects.bulk_create(Approval(**past | values) for _ in range(count))
+
+
+def left():
+    return set(Approval.objects.values_list("pk", flat=True))
+
+
+@pytest.fixture
+def purges():
+    """What the signal told."""
+    told = []
+
+    def receive(sender, rows, before, **kwargs):
+        told.append(rows)
+
+    approvals_purged.connect(receive)
+    yield told
+    approvals_purged.disconnect(receive)
+
+
+@pytest.mark.parametrize("status", ENDED)
+def test_what_has_ended_goes_when_it_is_too_old(status, settings):
+    settings.MAGICLINK_RETENTION_DAYS = 10
+    make(11, status=status)
+    kept = make(9, status=status)
+
+    assert retention.purge() == 1
+
+    assert left() == {kept.pk}
+
+
+@pytest.mark.parametrize("status", sorted(UNDECIDED))
+def test_what_is_still_asked_stays_however_old_it_is(status):
+    far = timezone.now() + timedelta(seconds=60)
+    live = make(40, status=status, deadline=far)
+    make(40, status=status)
+
+    assert retention.purge() == 1
+
+    assert left() == {live.pk}
+
+
+def test_what_still_holds_a_phone_stays():
+    far = timezone.now() + timedelta(seconds=60)
+    held = {"status": Status.CANCELLED, "live_slot": "x", "live_until": far}
+    live = make(40, **held)
+    make(40, **held | {"live_slot": "y", "live_until": timezone.now() - timedelta(2)})
+    make(40, **held | {"live_slot": None})
+
+    assert retention.purge() == 2
+
+    assert left() == {live.pk}
+
+
+def test_what_a_guard_would_let_pass_stays_and_goes_on_to(user):
+    grant = make(
+        300,
+        status=Status.ACCEPTED,
+        user=user,
+        binding="b" * 64,
+        answered=timezone.now() - timedelta(days=300),
+        **PERSONAL,
+    )
+
+    assert retention.purge() == 0
+
+    year = wanted(max_age=366 * 86400)
+    assert approvals.find(year) == grant.pk
+    assert approvals.find(wanted(max_age="session")) == grant.pk
+    assert approvals.revoke(user) == 1
+
+
+def test_of_an_old_grant_only_the_personal_data_goes():
+    grant = make(31, status=Status.ACCEPTED, scope="payroll", **PERSONAL)
+    recent = make(29, status=Status.ACCEPTED, **PERSONAL)
+
+    retention.purge()
+
+    grant.refresh_from_db()
+    recent.refresh_from_db()
+    assert {getattr(grant, name) for name in PERSONAL} == {""}
+    assert (grant.status, grant.scope) == (Status.ACCEPTED, "payroll")
+    assert {name: getattr(recent, name) for name in PERSONAL} == PERSONAL
+
+
+def test_a_grant_that_no_window_reaches_goes():
+    make(368, status=Status.ACCEPTED)
+    kept = make(365, status=Status.ACCEPTED)
+
+    assert retention.purge() == 1
+
+    assert left() == {kept.pk}
+
+
+def test_a_site_with_short_windows_keeps_no_old_grants():
+    make(31, status=Status.ACCEPTED)
+
+    assert retention.purge(grants=1) == 1
+
+
+def test_a_clock_a_day_ahead_harms_nothing_that_is_live(user):
+    soon = timezone.now() + timedelta(seconds=30)
+    asked = [make(0, status=status, deadline=soon) for status in UNDECIDED]
+    held = make(0, status=Status.FAILED, live_slot="x", live_until=soon)
+    grant = make(365.5, status=Status.ACCEPTED)
+    recent = make(28, status=Status.REJECTED)
+
+    with time_machine.travel(timezone.now() + timedelta(days=1), tick=False):
+        retention.purge()
+        retention.purge(days=1)
+
+    live = {approval.pk for approval in [*asked, held, grant]}
+    assert left() >= live
+    assert recent.pk not in left()
+
+
+def test_nothing_is_kept_for_less_than_a_day():
+    make(2)
+
+    with pytest.raises(ValueError, match="a day at least"):
+        retention.purge(days=0)
+
+    assert len(left()) == 1
+
+
+def test_it_goes_in_batches_each_in_a_transaction_of_its_own():
+    make_many(25, 40, status=Status.REJECTED)
+
+    with CaptureQueriesContext(connection) as queries:
+        deleted = retention.purge(batch=10)
+
+    sql = [query["sql"] for query in queries]
+    assert deleted == 25
+    assert len([each for each in sql if each.startswith("DELETE")]) == 3
+    assert len([each for each in sql if each.startswith("BEGIN")]) == 5
+
+
+def test_who_kills_it_midway_can_start_it_again(monkeypatch, purges):
+    make_many(25, 40, status=Status.REJECTED)
+    live = make(40, status=Status.SENT, deadline=timezone.now() + timedelta(60))
+    delete = retention._delete
+
+    def killed(rows):
+        if len(left()) < 10:
+            raise KeyboardInterrupt
+        return delete(rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(retention, "_delete", killed)
+        with pytest.raises(KeyboardInterrupt):
+            retention.purge(batch=10)
+    assert len(left()) == 6
+
+    assert retention.purge(batch=10) == 5
+
+    assert left() == {live.pk}
+    assert retention.purge() == 0
+    assert purges == [20, 5, 0]
+
+
+def test_two_at_once_delete_all_and_nothing_twice():
+    make_many(300, 40, status=Status.REJECTED)
+    kept = make(40, status=Status.ACCEPTED)
+    deleted = []
+
+    def run():
+        try:
+            deleted.append(retention.purge(batch=7))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    retention.purge()
+    assert left() == {kept.pk}
+    assert sum(deleted) <= 300
+
+
+@pytest.mark.covers("R51")
+def test_each_purge_is_told(purges, caplog):
+    caplog.set_level("INFO", "django_magiclink")
+    make(40, status=Status.REJECTED)
+    make(40, status=Status.ACCEPTED, **PERSONAL)
+
+    retention.purge()
+
+    assert purges == [1]
+    [line] = [each for each in caplog.messages if "were deleted" in each]
+    assert line.startswith("1 approvals from before ")
+    assert line.endswith(" were deleted, and 1 blanked.")
+
+
+def command(name, *options):
+    said = StringIO()
+    call_command(name, *options, stdout=said)
+    return said.getvalue().strip()
+
+
+def test_the_command_purges():
+    make_many(3, 40, status=Status.REJECTED)
+    make(20, status=Status.REJECTED)
+    make(40, status=Status.ACCEPTED)
+
+    dry = command("magiclink_purge", "--dry-run")
+    assert len(left()) == 5
+
+    assert dry == "3 approvals would be deleted."
+    assert command("magiclink_purge", "--batch", "2") == "3 approvals were deleted."
+    assert command("magiclink_purge", "--days", "10") == "1 approvals were deleted."
+    assert command("magiclink_purge", "--grants=1") == "1 approvals were deleted."
+
+
+def test_the_command_says_what_cannot_be():
+    with pytest.raises(CommandError, match="a day at least"):
+        command("magiclink_purge", "--days", "0")
+
+
+def test_the_command_marks_what_nobody_finished():
+    overdue = make(1, status=Status.SENT)
+
+    assert command("magiclink_expire") == "1 approvals have expired."
+
+    overdue.refresh_from_db()
+    assert overdue.status == Status.EXPIRED
+
+
+@pytest.fixture
+def celery():
+    app = Celery("tests", set_as_current=True)
+    app.conf.update(broker_url="memory://", result_backend="cache+memory://")
+    app.set_default()
+    return app
+
+
+def test_a_celery_worker_purges_and_expires(celery):
+    make(40, status=Status.REJECTED)
+    make(1, status=Status.SENT)
+    assert celery_tasks.purge.name == "django_magiclink.purge"
+
+    with start_worker(celery, pool="solo", perform_ping_check=False):
+        purged = celery.send_task("django_magiclink.purge", kwargs={"days": 30})
+        expired = celery.send_task("django_magiclink.expire")
+
+        assert purged.get(timeout=60) == 1
+        assert expired.get(timeout=60) == 1
+
+    assert list(Approval.objects.values_list("status", flat=True)) == [Status.EXPIRED]
+
+
+def test_a_task_of_the_tasks_framework_purges_and_expires(settings):
+    framework = "django" if django.VERSION >= (6, 0) else "django_tasks"
+    places = {"django": "django.tasks", "django_tasks": "django_tasks"}
+    backend = f"{places[framework]}.backends.immediate.ImmediateBackend"
+    settings.TASKS = {"default": {"BACKEND": backend}}
+    make(40, status=Status.REJECTED)
+    make(1, status=Status.SENT)
+
+    purged, expired = tasks.purge.enqueue(days=30), tasks.expire.enqueue()
+
+    assert (purged.return_value, expired.return_value) == (1, 1)
+    assert list(Approval.objects.values_list("status", flat=True)) == [Status.EXPIRED]
