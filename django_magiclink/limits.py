@@ -31,7 +31,7 @@ _OTHERS_COOLDOWN = 120
 _QUARTER, _HOUR, _DAY = 900, 3600, 86400
 
 
-class _Prompt(NamedTuple):
+class Prompt(NamedTuple):
     """One that has reached a phone, or may have, and was not accepted."""
 
     user_id: object
@@ -46,25 +46,31 @@ class _Prompt(NamedTuple):
 
     @property
     def ended(self) -> datetime:
+        """When it was answered, or could not be any more."""
         return self.answered or self.live_until
 
     @property
     def is_refusal(self) -> bool:
+        """Tell whether its user said no."""
         # Whoever typed a wrong code does not have the phone that was tapped.
         wrong_code = self.status == Status.FAILED and self.error_kind == "code"
         return self.status == Status.REJECTED or wrong_code
 
     @property
     def is_undecided(self) -> bool:
+        """Tell whether it may still be answered."""
         return self.status in UNDECIDED and self.deadline >= timezone.now()
 
     @property
     def is_unanswered(self) -> bool:
+        """Tell whether nobody answered."""
         late = self.status in UNDECIDED and not self.is_undecided
         return late or self.status in (Status.NO_ANSWER, Status.EXPIRED)
 
 
-class _Reached(NamedTuple):
+class Reached(NamedTuple):
+    """A limit, and until when it holds."""
+
     until: datetime
     limit: str
 
@@ -87,7 +93,7 @@ def check(approval: Approval) -> None:
 
 def locked_until(approval: Approval) -> datetime | None:
     """Return until when the phone is locked, after how ``approval`` has ended."""
-    locks = [each for group in _groups(approval) for each in _locks(group)]
+    locks = [each for group in _groups(approval) for each in locks_of(group)]
     until = max((each.until for each in locks), default=timezone.now())
     return until if until > timezone.now() else None
 
@@ -122,19 +128,24 @@ def value_of(name: str) -> int | None:
     return value
 
 
+def bucket_of(purpose: str) -> str:
+    """Return which prompts are counted together with those of this purpose."""
+    return purpose if purpose in _BUCKETS else "owner"
+
+
 def is_limit(value: object) -> bool:
     """Tell whether ``value`` can be a limit."""
     return value is None or (type(value) is int and value > 0)
 
 
-def _reached(approval: Approval) -> Iterator[_Reached]:
+def _reached(approval: Approval) -> Iterator[Reached]:
     for prompts in _groups(approval):
         yield from _cooldowns(prompts, is_owner=approval.purpose not in _BUCKETS)
         yield from _caps(prompts)
-        yield from _locks(prompts)
+        yield from locks_of(prompts)
 
 
-def _groups(approval: Approval) -> list[list[_Prompt]]:
+def _groups(approval: Approval) -> list[list[Prompt]]:
     """The prompts that count, of its number and of its user, whoever shares them."""
     lock = value_of("lock_seconds") or 0
     # So long ago may be what makes a lock: one more decline, or a report.
@@ -151,14 +162,14 @@ def _groups(approval: Approval) -> list[list[_Prompt]]:
         .exclude(status__in=GRANTED)
         .order_by("-sent")
     )
-    prompts = [_Prompt(*row) for row in rows.values_list(*_Prompt._fields)]
+    prompts = [Prompt(*row) for row in rows.values_list(*Prompt._fields)]
     return [
         [each for each in prompts if each.number_hash == approval.number_hash],
         [each for each in prompts if each.user_id == approval.user_id],
     ]
 
 
-def _cooldowns(prompts: Sequence[_Prompt], is_owner: bool) -> Iterator[_Reached]:
+def _cooldowns(prompts: Sequence[Prompt], is_owner: bool) -> Iterator[Reached]:
     for prompt in prompts:
         # The owner may go on whose phone still rings, or who declined as they should.
         if is_owner and (prompt.is_undecided or prompt.status == Status.CANCELLED):
@@ -167,22 +178,23 @@ def _cooldowns(prompts: Sequence[_Prompt], is_owner: bool) -> Iterator[_Reached]
         seconds = value_of(name)
         if seconds is not None:
             pause = seconds if is_owner else max(seconds, _OTHERS_COOLDOWN)
-            yield _Reached(prompt.ended + timedelta(seconds=pause), name)
+            yield Reached(prompt.ended + timedelta(seconds=pause), name)
 
 
-def _caps(prompts: Sequence[_Prompt]) -> Iterator[_Reached]:
+def _caps(prompts: Sequence[Prompt]) -> Iterator[Reached]:
     sent = [each.sent for each in prompts]
     for name, seconds in (("per_15_min", _QUARTER), ("per_day", _DAY)):
         yield from _cap(sent, name, seconds)
 
 
-def _cap(times: Sequence[datetime], name: str, seconds: int) -> Iterator[_Reached]:
+def _cap(times: Sequence[datetime], name: str, seconds: int) -> Iterator[Reached]:
     most = value_of(name)
     if most is not None and len(times) >= most:
-        yield _Reached(times[most - 1] + timedelta(seconds=seconds), name)
+        yield Reached(times[most - 1] + timedelta(seconds=seconds), name)
 
 
-def _locks(prompts: Sequence[_Prompt]) -> Iterator[_Reached]:
+def locks_of(prompts: Sequence[Prompt]) -> Iterator[Reached]:
+    """Yield the locks that such prompts of one phone, or of one user, have made."""
     seconds = value_of("lock_seconds")
     if seconds is None:
         return
@@ -197,14 +209,14 @@ def _locks(prompts: Sequence[_Prompt]) -> Iterator[_Reached]:
             newest_first, newest_first[(most or 1) - 1 :], strict=False
         ):
             if most is not None and last - first <= period:
-                yield _Reached(last + period, name)
+                yield Reached(last + period, name)
     if "lock" in app_settings.ON_REPORT:
         for prompt in prompts:
             if prompt.reported is not None:
-                yield _Reached(prompt.reported + period, "reported")
+                yield Reached(prompt.reported + period, "reported")
 
 
-def _anonymous(approval: Approval) -> Iterator[_Reached]:
+def _anonymous(approval: Approval) -> Iterator[Reached]:
     if approval.purpose != "passwordless":
         return
     now = timezone.now()

@@ -26,6 +26,7 @@ from django.utils.translation import ngettext
 from .. import approvals
 from ..exports import SHORT_HASH
 from ..models import Approval
+from .dashboard import DashboardMixin
 from .exporting import ExportMixin
 from .filters import EndpointFilter, ScopeFilter, StateFilter, TimeFilter, UserFilter
 from .listing import AuditList, BoundedPaginator, found_by
@@ -45,7 +46,7 @@ _LOOKUPS = frozenset(
 
 
 @admin.register(Approval)
-class ApprovalAdmin(ExportMixin, admin.ModelAdmin):
+class ApprovalAdmin(DashboardMixin, ExportMixin, admin.ModelAdmin):
     """The audit trail: for reading only, whoever asks."""
 
     class Media:

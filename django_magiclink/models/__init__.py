@@ -1,8 +1,9 @@
-"""What is stored: endpoints with their keys, phone numbers, approvals."""
+"""What is stored: endpoints with their keys, phone numbers, approvals, counts."""
 
 from .api_key import ApiKey
 from .approval import Approval
 from .endpoint import Endpoint
 from .phone_number import PhoneNumber
+from .tally import Tally
 
-__all__ = ["ApiKey", "Approval", "Endpoint", "PhoneNumber"]
+__all__ = ["ApiKey", "Approval", "Endpoint", "PhoneNumber", "Tally"]

@@ -219,6 +219,17 @@ class Approval(models.Model):
             models.Index(
                 fields=["number_hash", "-created"], name="magiclink_number_created"
             ),
+            # Few have it, so it costs others nothing.
+            models.Index(
+                fields=["user", "created"],
+                condition=Q(status=Status.REJECTED),
+                name="magiclink_declined",
+            ),
+            models.Index(
+                fields=["reported"],
+                condition=Q(reported__isnull=False),
+                name="magiclink_reported",
+            ),
         ]
 
     def __str__(self) -> str:
