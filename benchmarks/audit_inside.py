@@ -5,6 +5,7 @@ import threading
 import uuid
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from subprocess import PIPE, Popen
 from time import perf_counter, sleep
 
@@ -60,7 +61,10 @@ def pages(times):
         "user": users.objects.get(username="user0042").pk,
     }
     urls = {name: url.format(**values) for name, url in PAGES.items()} | dashboard()
-    return {name: milliseconds(lambda: got(client, urls[name]), times) for name in urls}
+    return {
+        name: milliseconds(partial(got, client, url), times)
+        for name, url in urls.items()
+    }
 
 
 def dashboard():

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_magiclink', '0003_keys_and_permissions'),
+        ('django_magiclink', '0004_audit'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
