@@ -30,6 +30,10 @@ guarded = st.sampled_from(GUARDED)
 #: Mostly none.
 pauses = st.sampled_from([0] * 10 + [29, 31, 61, 71, 101])
 replies = st.sampled_from(["accept"] * 24 + list(ANSWERS))
+#: What becomes of a code that is to be typed.
+codes = st.sampled_from(["right"] * 4 + ["wrong", "cancelled", "left"])
+#: What may happen between the tap and the next request.
+twists = st.sampled_from([None] * 6 + ["new password"])
 own_or_any = st.sampled_from([None, None, None, *range(BROWSERS)])
 #: Which of several: 0 is the newest.
 which = st.integers(0, 5)
@@ -194,15 +198,31 @@ class Machine(RuleBasedStateMachine):
 
     # The whole way, or as far as it goes; twice, so that as much goes well as wrong.
 
-    @rule(browser=browsers, action=guarded, name=replies, pause=pauses, end=ends)
-    def somebody_gets_an_approval(self, browser, action, name, pause, end):
-        self.go_through(browser, action, name, pause, end)
+    @rule(
+        browser=browsers,
+        action=guarded,
+        name=replies,
+        pause=pauses,
+        code=codes,
+        twist=twists,
+        end=ends,
+    )
+    def somebody_gets_an_approval(self, **way):
+        self.go_through(**way)
 
-    @rule(browser=browsers, action=guarded, name=replies, pause=pauses, end=ends)
-    def somebody_gets_another(self, browser, action, name, pause, end):
-        self.go_through(browser, action, name, pause, end)
+    @rule(
+        browser=browsers,
+        action=guarded,
+        name=replies,
+        pause=pauses,
+        code=codes,
+        twist=twists,
+        end=ends,
+    )
+    def somebody_gets_another(self, **way):
+        self.go_through(**way)
 
-    def go_through(self, browser, action, name, pause, end):
+    def go_through(self, browser, action, name, pause, code, twist, end):
         self.all_is_well_again()
         offer = self.look(browser, action)
         asked = self.begin(browser, offer, "works") if offer and end > 1 else None
@@ -216,10 +236,22 @@ class Machine(RuleBasedStateMachine):
             self.pass_time(pause)
             self.answers(asked, name)
             if asked.state == "confirming":
-                self.type(browser, asked, True)
+                self.end_typing(browser, asked, code)
+        if asked and end > 4 and twist:
+            self.change_password(asked.offer, browser)
         if end > 4:
             self.look(browser, action, "preflight")
             self.look(browser, action)
+
+    def end_typing(self, browser, asked, code):
+        if code == "cancelled":
+            self.cancel(browser, asked)
+        elif code == "left":
+            self.pass_time(61)
+            self.clean_up()
+            self.step()
+        else:
+            self.type(browser, asked, code == "right")
 
     # What a page can do beside.
 
@@ -227,7 +259,9 @@ class Machine(RuleBasedStateMachine):
     @rule(at=which, browser=own_or_any)
     def somebody_cancels(self, at, browser):
         asked = pick(self.now.asked, at)
-        browser = self.browser_of(asked.offer, browser)
+        self.cancel(self.browser_of(asked.offer, browser), asked)
+
+    def cancel(self, browser, asked):
         expected = self.now.cancel(browser, asked)
         assert self.world.post(browser, asked.id, "cancel/") == expected
         self.step()
@@ -286,15 +320,20 @@ class Machine(RuleBasedStateMachine):
             self.now.end_of(user)
             approvals.revoke(self.world.user(user.name))
         else:
-            self.now.expire()
-            approvals.expire()
+            self.clean_up()
         self.step()
+
+    def clean_up(self):
+        self.now.expire()
+        approvals.expire()
 
     @precondition(lambda self: self.now.asked)
     @rule(at=which, browser=own_or_any)
     def a_password_changes(self, at, browser):
         offer = pick(self.now.asked, at).offer
-        browser = self.browser_of(offer, browser)
+        self.change_password(offer, self.browser_of(offer, browser))
+
+    def change_password(self, offer, browser):
         session = self.now.browsers[browser]
         current = session and (session.user, session.password)
         kept = current == (offer.user, offer.user.password)
