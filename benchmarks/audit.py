@@ -31,7 +31,7 @@ LOCK, PURGE = 200, 60
 LIST = "/admin/django_magiclink/approval/"
 PAGES = {
     "first page": LIST,
-    "last page": f"{LIST}?p=50",
+    "last page": f"{LIST}?p=20",
     "status and scope": f"{LIST}?state=rejected&scope=payroll",
     "rare status and scope": f"{LIST}?state=undelivered&scope=vault",
     "expired, as it reads now": f"{LIST}?state=expired",

@@ -16,7 +16,7 @@ from django.utils import timezone
 from .models import Approval
 
 #: Rows that are read at a time, each time by the index and without a cursor held open.
-CHUNK = 2000
+CHUNK = 500
 
 #: Of the session's hash, enough to tell sessions apart and too little to be of use.
 SHORT_HASH = 8
@@ -79,14 +79,16 @@ def cell(value: Any) -> str:
     and invisible ones become spaces, so that a row is a line.
     """
     text = "" if value is None else str(value)
-    visible = "".join(" " if _is_hidden(character) else character for character in text)
-    # Full-width and small forms count as the plain ones in some spreadsheets.
-    plain = [unicodedata.normalize("NFKC", character)[:1] for character in visible]
-    found = list(_LIVE.finditer("".join(plain)))
-    for match in reversed(found):
+    if not text.isprintable():
+        text = "".join(" " if _is_hidden(each) else each for each in text)
+    plain = text
+    if not text.isascii():
+        # Full-width and small forms count as the plain ones in some spreadsheets.
+        plain = "".join(unicodedata.normalize("NFKC", each)[:1] for each in text)
+    for match in reversed(list(_LIVE.finditer(plain))):
         at = match.start(2)
-        visible = f"{visible[:at]}'{visible[at:]}"
-    return visible
+        text = f"{text[:at]}'{text[at:]}"
+    return text
 
 
 def chunks(rows: QuerySet[Approval]) -> Iterator[tuple[str, int]]:

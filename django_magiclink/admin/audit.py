@@ -71,6 +71,7 @@ class ApprovalAdmin(DashboardMixin, ExportMixin, admin.ModelAdmin):
         "An approval's id, a scope, or the beginning of a user name. Else a part of "
         "the text or the last two digits of a phone, among the newest 10,000."
     )
+    list_per_page = 50
     list_select_related = False
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER

@@ -19,11 +19,11 @@ from django.utils.translation import gettext as _
 from ..models import Approval
 
 #: Rows that the list leads to: a filter or a search finds what lies further back.
-MOST_ROWS = 5000
+MOST_ROWS = 1000
 #: Newest rows, of those that the filters leave, in which a text is looked for.
 SEARCHED_ROWS = 10_000
-#: Users whose names a search may begin.
-_MOST_USERS = 50
+#: So many users are looked up; of more, a name is looked for as a text is.
+_MOST_USERS = 10
 #: Up to so many days each one has its link, then each month, then each year.
 _MOST_DAYS, _MOST_MONTHS = 62, 24
 
@@ -69,8 +69,9 @@ def found_by(rows: QuerySet[Approval], term: str) -> QuerySet[Approval]:
     """
     Return those of ``rows`` that a search for ``term`` finds.
 
-    An id, a scope or the beginning of user names, by their indexes; else the text or
-    the end of the masked number, among the newest.
+    An id, a scope or the beginning of a few users' names, by their indexes; else a
+    part of the text, the beginning of the name, or the end of the masked number, among
+    the newest.
     """
     if pk := _uuid(term):
         return rows.filter(pk=pk)
@@ -82,7 +83,10 @@ def found_by(rows: QuerySet[Approval], term: str) -> QuerySet[Approval]:
     newest = rows.order_by("-created").values_list("created", flat=True)
     since = newest[SEARCHED_ROWS - 1 : SEARCHED_ROWS].first()
     recent = rows.filter(created__gte=since) if since else rows
-    said, end = Q(text__icontains=term), term.lstrip("*")
+    said, end = (
+        Q(text__icontains=term) | Q(user_name__istartswith=term),
+        term.lstrip("*"),
+    )
     return recent.filter(
         said | Q(masked_number__endswith=end) if end.isdigit() else said
     )
@@ -99,7 +103,8 @@ def _users(term: str) -> list[Any]:
     model = get_user_model()
     beginning = {f"{model.USERNAME_FIELD}__istartswith": term}
     rows = model._default_manager.filter(**beginning).order_by()
-    return list(rows.values_list("pk", flat=True)[:_MOST_USERS])
+    found = list(rows.values_list("pk", flat=True)[: _MOST_USERS + 1])
+    return found if len(found) <= _MOST_USERS else []
 
 
 def _periods(chosen: list[int]) -> list[tuple[str, list[int]]]:

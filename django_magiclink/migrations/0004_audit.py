@@ -27,6 +27,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='approval',
+            index=models.Index(fields=['scope', 'status', '-created'], name='magiclink_scope_status'),
+        ),
+        migrations.AddIndex(
+            model_name='approval',
             index=models.Index(fields=['endpoint_name', '-created'], name='magiclink_endpoint_created'),
         ),
     ]

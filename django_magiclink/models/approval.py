@@ -214,6 +214,9 @@ class Approval(models.Model):
             ),
             models.Index(fields=["scope", "-created"], name="magiclink_scope_created"),
             models.Index(
+                fields=["scope", "status", "-created"], name="magiclink_scope_status"
+            ),
+            models.Index(
                 fields=["endpoint_name", "-created"], name="magiclink_endpoint_created"
             ),
             models.Index(
