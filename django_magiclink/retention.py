@@ -112,9 +112,9 @@ def _in_batches(
 
 def _locked(rows: QuerySet[Approval]) -> QuerySet[Approval]:
     # Two at once then share the work, rather than wait for each other.
-    if connections[rows.db].features.has_select_for_update_skip_locked:
-        return rows.select_for_update(skip_locked=True)
-    return rows
+    features = connections[rows.db].features
+    skip_locked = features.has_select_for_update_skip_locked
+    return rows.select_for_update(skip_locked=skip_locked)
 
 
 def _delete(rows: QuerySet[Approval]) -> int:

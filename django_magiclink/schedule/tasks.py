@@ -6,9 +6,9 @@ import django
 
 from .. import endings, retention
 
-if django.VERSION >= (6, 0):
+if django.VERSION >= (6, 0):  # pragma: no cover
     from django.tasks import task
-else:
+else:  # pragma: no cover
     from django_tasks import task  # type: ignore[no-redef]
 
 

@@ -74,6 +74,8 @@ def test_each_outcome_is_one_event(
     browser, endpoint, sandbox, heard, path, script, outcome
 ):
     browser.approve(browser.get(path), sandbox, script)
+    # The row is decided a moment before its event.
+    until(lambda: outcome in heard.names)
 
     assert heard.names == ["requested", "sent", outcome]
 
@@ -82,6 +84,7 @@ def test_a_single_use_is_an_event_and_a_window_that_is_open_is_none(
     browser, endpoint, sandbox, heard
 ):
     browser.approve(browser.get("/once/"), sandbox)
+    until(lambda: "accepted" in heard.names)
     browser.get("/once/")
     assert heard.names[2:] == ["accepted", "consumed"]
 
@@ -104,6 +107,7 @@ def test_an_event_says_who_was_asked_what_and_from_where(
     browser, endpoint, sandbox, heard, user
 ):
     browser.approve(browser.get("/payroll/"), sandbox)
+    until(lambda: "accepted" in heard.names)
     approval = Approval.objects.get()
 
     requested, _sent, accepted = heard.events
@@ -177,6 +181,7 @@ def test_a_report_is_one_event(browser, endpoint, sandbox, heard):
     started = browser.start(browser.get("/payroll/"))
     sandbox.reject()
     browser.finish(started)
+    until(lambda: "rejected" in heard.names)
     heard.lines.clear()
 
     browser.post(f"{started.json()['status_url']}report/")

@@ -1,5 +1,8 @@
 """What is purged when, and what never is."""
 
+import os
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 from io import StringIO
@@ -21,6 +24,7 @@ from django_magiclink.schedule import tasks
 from django_magiclink.signals import approvals_purged
 from django_magiclink.status import UNDECIDED, Status
 
+from ..servers import ROOT, PostgreSQL, surroundings
 from ..test_lifecycle import wanted
 
 ENDED = sorted(set(Status) - UNDECIDED - {Status.ACCEPTED})
@@ -228,6 +232,39 @@ def test_two_at_once_delete_all_and_nothing_twice():
     retention.purge()
     assert left() == {kept.pk}
     assert sum(deleted) <= 300
+
+
+MADE = """
+from datetime import timedelta
+from django.utils import timezone
+from django_magiclink.models import Approval
+old = timezone.now() - timedelta(days=40)
+times = dict.fromkeys(["created", "deadline", "live_until"], old)
+for status, count in [("rejected", 3000), ("accepted", 100)]:
+    Approval.objects.bulk_create(
+        Approval(status=status, text="Pay Bo", **times) for _ in range(count)
+    )
+"""
+
+
+@pytest.mark.processes
+@pytest.mark.needs("postgres")
+def test_two_processes_share_the_work_on_postgresql():
+    with PostgreSQL() as database:
+        django = [sys.executable, "-m", "django"]
+        environment = os.environ | surroundings(database)
+        shell = [*django, "shell", "-c", MADE]
+        subprocess.run(shell, env=environment, check=True, cwd=ROOT)
+
+        purge = [*django, "magiclink_purge", "--batch=20"]
+        options = {"env": environment, "stdout": subprocess.PIPE, "cwd": ROOT}
+        processes = [subprocess.Popen(purge, text=True, **options) for _ in range(2)]
+        said = [process.communicate(timeout=90)[0] for process in processes]
+
+        deleted = [int(each.split()[0]) for each in said]
+        assert sum(deleted) == 3000
+        assert database.count("django_magiclink_approval WHERE text = ''") == 100
+        assert database.count("django_magiclink_approval") == 100
 
 
 @pytest.mark.covers("R51")
