@@ -64,7 +64,13 @@ REQUIREMENTS = {
     "R48": "Forked workers wait as others do, and a process that is ended is gone in "
     "seconds.",
     "R49": "What nobody finished reads as expired, whoever died.",
+    "R51": "Each thing that happens is one event: when, who, what, from where, and what "
+    "came of it.",
+    "R52": "Nobody changes the audit trail in the admin, a superuser included.",
+    "R53": "No cell of an export is a formula, numbers are masked, and each export is "
+    "permitted and logged.",
     "R54": "No control character reaches a line of the log.",
+    "R55": "Old approvals are purged in batches, and none that is live.",
     "R56": "The site is told of what its users should hear: declined prompts, locks "
     "and changed phones.",
     "R57": "A sandbox is refused where the site is for real users.",
@@ -148,7 +154,12 @@ ATTACKS = {
     "A52": "A dispatcher that blocks the request, in production: an error of the "
     "system check.",
     "A53": "A row has a state of another release: it grants nothing.",
+    "A57": "Staff who may only look: no export, also by its address.",
+    "A58": "A superuser posts a state to the audit trail: refused.",
+    "A59": "A name or text that is a formula is exported: inert text, and logged.",
     "A60": "A user agent or a user name with CR, LF and ESC: the log keeps its lines.",
+    "A61": "A purge while approvals live, killed midway, or with a clock a day ahead: "
+    "the live ones stay.",
     "A62": "A user is deleted: the rows stay, without anything personal.",
 }
 
