@@ -64,8 +64,8 @@ REQUIREMENTS = {
     "R48": "Forked workers wait as others do, and a process that is ended is gone in "
     "seconds.",
     "R49": "What nobody finished reads as expired, whoever died.",
-    "R51": "Each thing that happens is one event: when, who, what, from where, and what "
-    "came of it.",
+    "R51": "Each thing that happens is one event: when, who, what, from where, and "
+    "what came of it.",
     "R52": "Nobody changes the audit trail in the admin, a superuser included.",
     "R53": "No cell of an export is a formula, numbers are masked, and each export is "
     "permitted and logged.",
