@@ -3,6 +3,7 @@ from hashlib import sha256
 
 import pytest
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
 from .test_docs import ROOT
@@ -51,7 +52,7 @@ def test_a_storage_that_follows_what_files_name_takes_them_all(tmp_path, setting
     source = FileSystemStorage(location=STATIC)
 
     for name, path in names.items():
-        storage.save(name, path.open("rb"))
+        storage.save(name, ContentFile(path.read_bytes()))
     done = list(storage.post_process({name: (source, name) for name in names}))
 
     assert [each for each in done if isinstance(each[2], Exception)] == []

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='approval',
-            index=models.Index(condition=models.Q(('status', 'rejected')), fields=['user', 'created'], name='magiclink_declined'),
+            index=models.Index(condition=models.Q(('status', 'rejected')), fields=['status', 'user', 'created'], name='magiclink_declined'),
         ),
         migrations.AddIndex(
             model_name='approval',
