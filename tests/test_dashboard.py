@@ -97,7 +97,6 @@ def test_strangers_are_led_to_the_login_page(db, url):
     assert answer["Location"].startswith("/admin/login/")
 
 
-@pytest.mark.covers("A57")
 @pytest.mark.parametrize("url", [PAGE, DATA])
 def test_staff_need_the_permission(db, url):
     client = log_in("view_approval", "export_approval", "revoke_approval")
@@ -558,7 +557,6 @@ def test_tallies_are_not_kept_for_ever(viewer, now):
     assert Tally.objects.count() < 60
 
 
-@pytest.mark.covers("R55")
 def test_what_is_purged_is_forgotten(viewer):
     old = ask(Status.ACCEPTED, ago=20 * 86400)
     ask(Status.ACCEPTED, ago=5 * 86400)
