@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from time import perf_counter, sleep
 
 from django.db import connections, transaction
 from django.db.models import Q, QuerySet
@@ -14,6 +15,7 @@ from .conf import app_settings
 from .models import Approval
 from .signals import approvals_purged
 from .status import UNDECIDED, Status
+from .tallies import forget
 
 logger = logging.getLogger("django_magiclink")
 
@@ -46,6 +48,7 @@ def purge(days: int | None = None, batch: int = BATCH, grants: int = GRANTS) -> 
             deleted += count
         for count in _in_batches(_kept(before, grants), batch, _blank):
             blanked += count
+        forget(before)
     finally:
         logger.info(
             "%d approvals from before %s were deleted, and %d blanked.",
@@ -97,6 +100,7 @@ def _in_batches(
     """Yield how many rows each call of ``act`` has changed, from the oldest on."""
     since: datetime | None = None
     while True:
+        began = perf_counter()
         with transaction.atomic(using=rows.db):
             # What is gone already need not be passed over again and again.
             rest = rows.filter(created__gte=since) if since else rows
@@ -108,6 +112,9 @@ def _in_batches(
             return
         yield changed
         since = found[-1][1]
+        # As long again, so that others have their turn: who waits for SQLite only looks
+        # now and then whether it is free, and would never find it so.
+        sleep(perf_counter() - began)
 
 
 def _locked(rows: QuerySet[Approval]) -> QuerySet[Approval]:

@@ -164,19 +164,3 @@ def test_staff_who_may_only_look_cannot_enter_a_key(db, endpoint):
 
     assert client.post(f"{ADMIN}/apikey/add/", entered).status_code == 403
     assert client.get(f"{ADMIN}/apikey/").status_code == 200
-
-
-def test_an_endpoint_can_come_from_the_settings_alone(db, settings):
-    settings.MAGICLINK_SERVER_URL = URL
-    settings.MAGICLINK_API_KEY = SECRET
-    settings.MAGICLINK_ENDPOINT_NAME = "web"
-
-    client = Endpoint.objects.named().client()
-
-    assert (client.base_url, client.api_key, client.endpoint_name) == (
-        URL,
-        SECRET,
-        "web",
-    )
-    assert Endpoint.objects.of_approval(None).client().api_key == SECRET
-    assert not Endpoint.objects.exists()

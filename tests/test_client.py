@@ -454,7 +454,7 @@ def test_a_good_address_has_one_spelling_of_its_origin(settings, url, expected):
     assert origin(url) == expected
 
 
-@pytest.mark.covers("R37", "R57")
+@pytest.mark.covers("R37", "R57", "A63")
 @pytest.mark.parametrize(
     "url", ["http://localhost:8000", "http://127.0.0.1:8000", "http://[::1]:8000"]
 )

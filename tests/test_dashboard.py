@@ -98,6 +98,7 @@ def test_strangers_are_led_to_the_login_page(db, url):
 
 
 @pytest.mark.parametrize("url", [PAGE, DATA])
+@pytest.mark.covers("A57")
 def test_staff_need_the_permission(db, url):
     client = log_in("view_approval", "export_approval", "revoke_approval")
 

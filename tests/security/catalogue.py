@@ -46,6 +46,11 @@ REQUIREMENTS = {
     "R31": "A rule guards the view that was resolved, whatever the spelling of the "
     "path.",
     "R32": "The API key turns up nowhere: no page, log, dump, message, cache or error.",
+    "R33": "A key is replaced by who has the permission and has approved it, or given "
+    "the password where no phone can be asked; it is never shown again.",
+    "R34": "Field keys are a setting of their own; a wrong one is an error at "
+    "deployment and opens nothing, and a command encrypts anew.",
+    "R35": "The key may come from the environment and then is in no database.",
     "R36": "No error report of Django's holds the key or a number.",
     "R37": "Calls go by HTTPS to the configured host only: no redirect is followed, no "
     "proxy of the machine used, no certificate left unchecked.",
@@ -154,13 +159,19 @@ ATTACKS = {
     "A52": "A dispatcher that blocks the request, in production: an error of the "
     "system check.",
     "A53": "A row has a state of another release: it grants nothing.",
-    "A57": "Staff who may only look: no export, also by its address.",
+    "A54": "Dumps, pages of the admin, its log, values, pickles and error reports: the "
+    "key is in none.",
+    "A55": "The field key is wrong or gone: an error, and nothing is sent.",
+    "A56": "Ciphertext of one key is copied into another's row: it does not open.",
+    "A57": "Staff who may only look: no key, no export, no figures, also by address.",
     "A58": "A superuser posts a state to the audit trail: refused.",
     "A59": "A name or text that is a formula is exported: inert text, and logged.",
     "A60": "A user agent or a user name with CR, LF and ESC: the log keeps its lines.",
     "A61": "A purge while approvals live, killed midway, or with a clock a day ahead: "
     "the live ones stay.",
     "A62": "A user is deleted: the rows stay, without anything personal.",
+    "A63": "A sandbox is configured on a site for real users: an error at deployment, "
+    "and its calls are refused.",
 }
 
 CATALOGUE = REQUIREMENTS | ATTACKS

@@ -58,7 +58,7 @@ def test_the_search_knows_every_spelling(canary):
     assert found(CANARIES, {"log": [f"+46*******27 {KEY[-4:]}"]}) == []
 
 
-@pytest.mark.covers("R32", "R36", "R42", "R43", "A39c")
+@pytest.mark.covers("R32", "R36", "R42", "R43", "A39c", "A54")
 def test_a_number_and_a_key_turn_up_nowhere(
     user, endpoint, sandbox, stage, monkeypatch, runs
 ):

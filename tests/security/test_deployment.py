@@ -10,7 +10,7 @@ def clean_project(settings):
     settings.ROOT_URLCONF = "tests.inventory.clean"
 
 
-@pytest.mark.covers("R57")
+@pytest.mark.covers("R57", "A63")
 def test_a_sandbox_in_production_is_an_error():
     assert ids(deploy=True) == ["E011"]
 

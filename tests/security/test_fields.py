@@ -9,6 +9,7 @@ from django_magiclink.exceptions import DecryptionError, NoEndpoint
 from django_magiclink.fields import Sealed
 from django_magiclink.models import ApiKey, Endpoint
 
+ADDRESS = "https://mideye.example.com:8443"
 SECRET = "c3859cad-479a-4d65-9253-459ea4a12b34"
 NEW_KEY = Fernet.generate_key().decode()
 
@@ -64,6 +65,7 @@ def test_a_new_key_encrypts_and_the_old_still_decrypts(key, settings):
     assert Fernet(NEW_KEY).decrypt(Sealed.seal("a", "b").token)
 
 
+@pytest.mark.covers("R34", "A55")
 def test_a_wrong_key_raises_and_passes_no_ciphertext_on(key, settings):
     settings.MAGICLINK_FIELD_KEYS = [NEW_KEY]
 
@@ -92,6 +94,7 @@ def test_keys_that_cannot_encrypt_are_said(endpoint, settings, keys, said):
     assert not ApiKey.objects.exists()
 
 
+@pytest.mark.covers("R34", "A56")
 def test_ciphertext_of_one_row_is_of_no_use_in_another(key):
     other = Endpoint.objects.create(name="other", base_url="https://m.example.com:8443")
     stolen = ApiKey(endpoint=other, name="other", origin=key.origin, sealed=key.sealed)
@@ -140,3 +143,20 @@ def test_a_new_key_retires_the_old_one(key, endpoint):
     active = ApiKey.objects.filter(retired=None).values_list("name", flat=True)
     assert set(active) == {"next", "other"}
     assert endpoint.client().api_key == "next"
+
+
+@pytest.mark.covers("R35")
+def test_an_endpoint_can_come_from_the_settings_alone(db, settings):
+    settings.MAGICLINK_SERVER_URL = ADDRESS
+    settings.MAGICLINK_API_KEY = SECRET
+    settings.MAGICLINK_ENDPOINT_NAME = "web"
+
+    client = Endpoint.objects.named().client()
+
+    assert (client.base_url, client.api_key, client.endpoint_name) == (
+        ADDRESS,
+        SECRET,
+        "web",
+    )
+    assert Endpoint.objects.of_approval(None).client().api_key == SECRET
+    assert not Endpoint.objects.exists()

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_magiclink.models import ApiKey, Approval, Endpoint, PhoneNumber
 from django_magiclink.signals import key_changed
 
-from .conftest import NUMBER, Browser
+from ..conftest import NUMBER, Browser
 
 ADMIN = "/admin/django_magiclink"
 SECRET = "c3859cad-479a-4d65-9253-459ea4a12b34"
