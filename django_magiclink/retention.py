@@ -11,9 +11,11 @@ from django.db import connections, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from .approvals import expire
 from .conf import app_settings
 from .models import Approval
 from .signals import approvals_purged
+from .statistics import gather
 from .status import UNDECIDED, Status
 from .tallies import forget
 
@@ -58,6 +60,17 @@ def purge(days: int | None = None, batch: int = BATCH, grants: int = GRANTS) -> 
         )
         approvals_purged.send_robust(Approval, rows=deleted, before=before)
     return deleted
+
+
+def tidy() -> int:
+    """
+    Mark what nobody finished before its deadline; return how many.
+
+    What is settled is counted for the dashboard too, so that nobody waits for it there.
+    """
+    expired = expire()
+    gather("30d", timezone.now())
+    return expired
 
 
 def due(days: int | None = None, grants: int = GRANTS) -> int:

@@ -2,6 +2,7 @@ import json
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.cache import cache
+from django.core.management import call_command
 from django.db import connections, transaction
 from django.test import Client
 from django.urls import path
@@ -358,6 +360,17 @@ def test_where_nothing_locks_no_lock_is_told(viewer, settings):
 
 
 @pytest.mark.covers("R32")
+def test_housekeeping_counts_so_that_nobody_waits(viewer):
+    ask(Status.ACCEPTED, ago=86400)
+    call_command("magiclink_expire", stdout=StringIO())
+    counted = set(Tally.objects.values_list("pk", flat=True))
+
+    viewer.get(f"{PAGE}?range=30d")
+
+    assert counted
+    assert set(Tally.objects.values_list("pk", flat=True)) == counted
+
+
 def test_keys_near_their_expiry_are_told_by_name_alone(viewer):
     for name, days in (("soon", 12), ("over", -1), ("later", 31), ("never", None)):
         endpoint = Endpoint.objects.create(name=name, base_url="https://a.example.com")
