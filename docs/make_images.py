@@ -6,6 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
+from tests.admin_walk import AdminWalk
 from tests.demo import Demo
 from tests.needs import chromium
 
@@ -76,20 +77,50 @@ def take_typed(page, phone, demo, name):
     page.get_by_role("button", name="Cancel").click()
 
 
+def take_admin(page, phone, demo, name):
+    """Photograph an administrator's way from a new endpoint to the figures."""
+    scheme, width = name
+
+    def look(what):
+        # As far down as the page goes, up to what an eye takes in.
+        height = page.evaluate("document.documentElement.scrollHeight")
+        clip = {"x": 0, "y": 0, "width": width, "height": min(height, 1600)}
+        path = IMAGES / f"admin-{what}-{scheme}-{width}.png"
+        page.screenshot(path=path, full_page=True, clip=clip)
+
+    walk = AdminWalk(page, phone, demo, look)
+    walk.log_in("admin", demo.password)
+    walk.add_endpoint(f"Branch {scheme} {width}")
+    secret = walk.set_key("Web site")
+    walk.test_with_phone()
+    walk.use_new_key()
+    walk.regenerate()
+    walk.roll_back(secret)
+    walk.list_endpoints()
+    walk.audit()
+    walk.dashboard()
+
+
 def main():
     """Run the demo, and go through it in both schemes and at both widths."""
     IMAGES.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
         tempfile.TemporaryDirectory() as other,
+        tempfile.TemporaryDirectory() as third,
         Demo(Path(folder)) as demo,
+        Demo(Path(third)) as admin,
         Demo(Path(other), MAGICLINK_CODE="type") as typing,
         sync_playwright() as playwright,
     ):
         flags = ["--no-sandbox", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
+        banks = [(demo, [take, take_dialog]), (typing, [take_typed])]
+        seed = "from docs.some_approvals import make; make()"
+        admin.run("shell", "-c", seed).check_returncode()
+        banks.append((admin, [take_admin]))
         for scheme, width in product(["light", "dark"], WIDTHS):
-            for bank, steps in ((demo, [take, take_dialog]), (typing, [take_typed])):
+            for bank, steps in banks:
                 context = browser.new_context(
                     color_scheme=scheme,
                     reduced_motion="reduce",
