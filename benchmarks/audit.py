@@ -24,8 +24,8 @@ from .machine import machine
 SMALL, LARGE = 10_000, 1_000_000
 #: Milliseconds for one page, and how many times as long it may take with all rows.
 PAGE, RATIO = 300, 3
-#: A ratio says nothing of what is as quick as this, in milliseconds, in both.
-NOTHING = 20
+#: What shows as many rows of few as of many, so that a ratio says something.
+COMPARED = ("first page", "status and scope", "one approval", "dashboard")
 #: Milliseconds that another writer may wait for the purge, and seconds for all rows.
 LOCK, PURGE = 200, 60
 LIST = "/admin/django_magiclink/approval/"
@@ -112,8 +112,10 @@ def report(name, found):
     )
     bars = {
         f"each page under {PAGE} ms at the median": max(large.values()) < PAGE,
-        f"ratio under {RATIO}, or under {NOTHING} ms": all(
-            large[page] < max(RATIO * small[page], NOTHING) for page in large
+        f"ratio under {RATIO} for {', '.join(COMPARED)}": all(
+            large[page] < RATIO * small[page]
+            for page in large
+            if page.startswith(COMPARED)
         ),
         f"a million rows purged in {PURGE} s ({seconds:.0f})": seconds <= PURGE,
     }

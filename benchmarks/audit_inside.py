@@ -31,6 +31,8 @@ def measure(rows, times):
     make(SMALL)
     small = pages(times)
     if rows > SMALL:
+        # So that these are not copied as well.
+        Approval.objects.update(language="sv")
         make(rows - SMALL)
     large = pages(times)
     return {

@@ -125,9 +125,10 @@ def _in_batches(
             return
         yield changed
         since = found[-1][1]
-        # As long again, so that others have their turn: who waits for SQLite only looks
-        # now and then whether it is free, and would never find it so.
-        sleep(perf_counter() - began)
+        # Where all is locked for a batch, as in SQLite, others need their turn: who waits
+        # only looks now and then whether it is free, and would never find it so.
+        shares = connections[rows.db].features.has_select_for_update
+        sleep(0 if shares else perf_counter() - began)
 
 
 def _locked(rows: QuerySet[Approval]) -> QuerySet[Approval]:
