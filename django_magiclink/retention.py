@@ -125,8 +125,8 @@ def _in_batches(
             return
         yield changed
         since = found[-1][1]
-        # Where all is locked for a batch, as in SQLite, others need their turn: who waits
-        # only looks now and then whether it is free, and would never find it so.
+        # Where a batch locks all, as in SQLite, others need their turn: who waits only
+        # looks now and then whether it is free, and would never find it so.
         shares = connections[rows.db].features.has_select_for_update
         sleep(0 if shares else perf_counter() - began)
 
