@@ -630,7 +630,20 @@ def test_cancelling_before_the_call_has_left_frees_the_phone(user, endpoint):
 
     assert state(approval) == Status.CANCELLED
     assert approval.live_slot is None
+    assert approval.error_kind == ""
     assert not approvals.cancel(approval.pk)
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_why_an_approval_was_given_up_is_kept(user, endpoint, sent):
+    approval, _ = ask(user)
+    if sent:
+        Approval.objects.advance(approval.pk, Status.SENT)
+
+    approvals.cancel(approval.pk, "withdrawn")
+
+    assert state(approval) == Status.CANCELLED
+    assert approval.error_kind == "withdrawn"
 
 
 def test_cancelling_a_ringing_prompt_keeps_the_phone_taken(user, endpoint):

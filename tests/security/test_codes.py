@@ -125,6 +125,25 @@ def test_a_wrong_code_counts_as_a_decline(browser, tapped):
     assert 55 <= refused.json()["retry_after"] <= 60
 
 
+@pytest.mark.covers("R56")
+def test_a_code_that_is_right_leaves_no_error_and_ends_failures(
+    browser, endpoint, sandbox, notices, unlimited
+):
+    for right in (False, True):
+        sandbox.script("accept")
+        started = browser.start(browser.get("/payroll/")).json()
+        until_tapped(browser, started)
+        code = code_on(sandbox)
+        browser.post(started["status_url"], {"code": code if right else another(code)})
+
+    right, wrong = Approval.objects.order_by("-created")
+    assert (right.status, right.error_kind) == (Status.ACCEPTED, "")
+    assert (wrong.status, wrong.error_kind) == (Status.FAILED, "code")
+    [(name, kind, details)] = notices
+    assert (name, kind) == ("anna", "accepted_after_failures")
+    assert details == {"approval": right, "failures": 1}
+
+
 @pytest.mark.covers("R05", "R44")
 def test_of_parallel_tries_one_counts(browser, tapped):
     _started, code = tapped

@@ -438,6 +438,8 @@ def test_a_refusal_is_logged_and_signalled(browser, sandbox, caplog):
     assert (each["scope"], each["reason"]) == ("payroll", "limited")
     assert each["limit"] == "reject_cooldown"
     assert each["retry_after"] == pytest.approx(60, abs=1)
+    assert (each["endpoint"], each["address"]) == ("", "127.0.0.1")
+    assert each["session_hash"] == Approval.objects.get().session_hash
     assert "is refused scope payroll: limited, reject_cooldown." in caplog.text
 
 

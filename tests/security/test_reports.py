@@ -18,6 +18,7 @@ from django_magiclink.status import Status
 from ..conftest import Browser
 from ..servers import until
 from .test_limits import pass_time
+from .world import KeptJobs
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -69,6 +70,15 @@ def test_an_attempt_of_a_thief_shows_in_the_owners_own_session(
 
     assert "your phone was asked from elsewhere. Was that somebody else?" in page
     assert f'action="{report_url(Approval.objects.get())}"' in page
+
+
+def test_what_never_rang_is_nobody_elses_doing(browser, thief, endpoint, settings):
+    settings.MAGICLINK_DISPATCHER = f"{KeptJobs.__module__}.KeptJobs"
+    started = thief.start(thief.get("/payroll/"))
+    thief.post(started.json()["cancel_url"])
+
+    assert Approval.objects.get().status == "cancelled"
+    assert "from elsewhere" not in browser.get("/once/", headers=HTML).text
 
 
 def test_a_thief_who_cancels_shows_as_well(browser, thief, endpoint, sandbox, reports):
@@ -137,7 +147,7 @@ def test_a_report_locks_the_phone_and_ends_what_was_granted(
     assert "will not be asked for a while" in answer.json()["message"]
     assert again.status_code == 200
     assert reports == [(declined.pk, "anna")]
-    assert [(name, kind) for name, kind, _details in notices] == [("anna", "reported")]
+    assert notices == [("anna", "reported", {"approval": declined})]
     # In both: a thief may report as well, and must gain nothing by it.
     assert thief.get("/payroll/").status_code == 401
     assert browser.get("/payroll/").status_code == 401
