@@ -56,8 +56,7 @@ _HEADERS = {
 _NUMBER = re.compile(r"\+[1-9][0-9]{7,14}")
 _KEY = re.compile(r"[!-~]+")
 
-#: The codes that Mideye documents, and what they mean.
-#: What the documented codes mean: a state, and the error kind of a failure.
+#: The codes that Mideye documents: the state each means, and the kind of error.
 MEANINGS = {
     "TOUCH_ACCEPTED": (Status.ACCEPTED, ""),
     "TOUCH_REJECTED": (Status.REJECTED, ""),

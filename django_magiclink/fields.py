@@ -55,7 +55,8 @@ class Sealed:
         """Return the secret; raise :exc:`~.exceptions.DecryptionError` if it cannot."""
         try:
             sealed_context, secret = json.loads(_fernet().decrypt(self.token))
-        except InvalidToken:
+        # ValueError for what is not even text of a token.
+        except (InvalidToken, ValueError):
             sealed_context = secret = None
         if secret is None or sealed_context != context:
             raise DecryptionError(

@@ -26,16 +26,22 @@ class Health(TextChoices):
     MOVED = "moved", gettext_lazy("Key of another host")
     EXPIRED = "expired", gettext_lazy("Key expired")
     UNREADABLE = "unreadable", gettext_lazy("Key unreadable")
-    REFUSED = "refused", gettext_lazy("Key refused")
+    REFUSED = "refused", gettext_lazy("Last request refused")
     UNREACHABLE = "unreachable", gettext_lazy("Not reachable")
     EXPIRING = "expiring", gettext_lazy("Key expires soon")
     UNUSED = "unused", gettext_lazy("Not used yet")
     REACHABLE = "reachable", gettext_lazy("Reachable")
 
     @property
-    def works(self) -> bool:
-        """Whether an approval can be expected to get through."""
-        return self in (Health.EXPIRING, Health.UNUSED, Health.REACHABLE)
+    def can_be_asked(self) -> bool:
+        """Whether there is a key to try: what went wrong last may be all right now."""
+        return self not in (
+            Health.DISABLED,
+            Health.NO_KEY,
+            Health.MOVED,
+            Health.EXPIRED,
+            Health.UNREADABLE,
+        )
 
 
 def of(endpoint: Endpoint, days: int = WARN_DAYS) -> Health:

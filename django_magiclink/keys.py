@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from datetime import date
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import router, transaction
+from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
@@ -41,18 +43,31 @@ def stage(
 ) -> ApiKey:
     """Keep a new key beside the one in use, to be tried; an earlier such one goes."""
     with transaction.atomic(using=router.db_for_write(ApiKey)):
-        endpoint.keys.filter(activated=None).delete()
+        endpoint.lock()
+        for earlier in endpoint.keys.filter(activated=None):
+            discard(earlier, user)
         key = ApiKey(endpoint=endpoint, name=name, expires_on=expires_on, made_by=user)
         key.seal(secret)
-    tell(key, "entered", user)
+        tell(key, "entered", user)
     return key
 
 
 def use(key: ApiKey, user: Any) -> None:
-    """Put ``key`` to use; the one that was is kept for a way back."""
+    """
+    Put ``key`` to use; the one that was is kept for a way back.
+
+    Raise :exc:`.ApiKey.DoesNotExist` if it has been deleted meanwhile.
+    """
     back = key.retired is not None
-    key.activate()
-    tell(key, "put back" if back else "put to use", user)
+    with transaction.atomic(using=router.db_for_write(ApiKey)):
+        key.activate()
+        tell(key, "put back" if back else "put to use", user)
+
+
+def discard(key: ApiKey, user: Any) -> None:
+    """Delete a key, and tell who did it."""
+    key.deleted_by = user
+    key.delete()
 
 
 def previous(endpoint: Endpoint) -> ApiKey | None:
@@ -75,30 +90,38 @@ def issue(endpoint: Endpoint) -> tuple[str, date | None]:
     Raise a ``ValidationError`` if there is none to be had.
     """
     issuer = app_settings.KEY_ISSUER
-    if isinstance(issuer, str):
-        issuer = import_string(issuer)
     try:
+        if isinstance(issuer, str):
+            issuer = import_string(issuer)
         if issuer is None:
             raise ImproperlyConfigured("There is no MAGICLINK_KEY_ISSUER.")
         secret, expires_on = issuer(endpoint)
+        validate(secret)
+        if expires_on is not None and expires_on < timezone.localdate():
+            raise ValueError("It has expired.")
     except Exception as error:
         # Only the type: the text may hold whatever the issuer was told.
         logger.error("No key was issued: %s", type(error).__name__)
         problem = _("No key could be made there. Make one by hand, and enter it.")
         raise ValidationError(problem) from None
-    validate(secret)
     return secret, expires_on
 
 
 def tell(key: ApiKey, action: str, user: Any) -> None:
-    """Log and signal what was done to ``key``."""
+    """Log and signal what was done to ``key``, once that is committed."""
+    # The endpoint now, as it may be about to go with its keys.
+    told = partial(_tell, key, key.endpoint, action, user)
+    transaction.on_commit(told, using=router.db_for_write(ApiKey))
+
+
+def _tell(key: ApiKey, endpoint: Endpoint, action: str, user: Any) -> None:
     logger.warning(
         "Key %s of endpoint %s was %s by user %s.",
         key.pk,
-        key.endpoint_id,
+        endpoint.pk,
         action,
         getattr(user, "pk", None),
     )
     key_changed.send_robust(
-        ApiKey, endpoint=key.endpoint, key=key, action=action, user=user
+        ApiKey, endpoint=endpoint, key=key, action=action, user=user
     )

@@ -83,7 +83,7 @@ def end_deleted(instance: Endpoint, **kwargs: Any) -> None:
 @receiver(post_delete, sender=ApiKey)
 def tell_of_deleted_key(instance: ApiKey, **kwargs: Any) -> None:
     """Tell of a key that is gone, also with its endpoint."""
-    keys.tell(instance, "deleted", None)
+    keys.tell(instance, "deleted", instance.deleted_by)
 
 
 def _session(request: HttpRequest | None) -> SessionBase | None:

@@ -27,9 +27,10 @@ approval_reported = Signal()
 #: * ``reported``: ``approval``, as not asked for by the user
 security_notice = Signal()
 
-#: A key of an endpoint was entered, put to use, taken out of it or deleted. Sent with
-#: ``endpoint``, ``key`` (an ``ApiKey``; its secret is sealed), ``action`` and ``user``,
-#: which is ``None`` for a command.
+#: A key of an endpoint was ``entered``, ``put to use``, ``put back`` or ``deleted``, and
+#: that is committed. Sent with ``endpoint``, ``key`` (an ``ApiKey``; its secret is
+#: sealed), ``action`` and ``user``: ``None`` if it was a command, or went with its
+#: endpoint.
 key_changed = Signal()
 
 #: A key needs a new one soon. Sent with ``endpoint``, ``key`` and ``days``, of which

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import ImproperlyConfigured
@@ -33,6 +33,8 @@ from .wanted import Inquiry, Sought, Wanted
 PREFLIGHT_HEADER = "X-Approval-Preflight"
 #: Where a request keeps the bindings of the single uses it has consumed.
 _USED = "_django_magiclink_used"
+_SECRET = "_django_magiclink_secret"  # noqa: S105
+_View = TypeVar("_View", bound=Callable[..., HttpResponseBase])
 
 
 def get_challenge(
@@ -106,6 +108,17 @@ def keep_uncached(request: HttpRequest, response: HttpResponseBase) -> HttpRespo
     return response
 
 
+def keeps_nothing(view: _View) -> _View:
+    """Mark a view whose fields no page of a guard may show or carry back: secrets."""
+    setattr(view, _SECRET, True)
+    return view
+
+
+def _is_secret(request: HttpRequest) -> bool:
+    match = request.resolver_match
+    return bool(getattr(match and match.func, _SECRET, False))
+
+
 def _mark(request: HttpRequest) -> None:
     request.__dict__.setdefault(_USED, set())
     # Django's caches look at this when they are about to store an answer.
@@ -173,7 +186,8 @@ def _answerable(request: HttpRequest, wanted: Wanted) -> Challenge:
         replace(wanted, number_hash=hash_number(number)),
         phone=mask(number),
         files=tuple(request.FILES) if is_form(request) else (),
-        trusted=request.method != "POST" or _passes_csrf(request),
+        trusted=request.method != "POST"
+        or (_passes_csrf(request) and not _is_secret(request)),
     )
 
 

@@ -33,8 +33,10 @@ def test_an_endpoint_is_added_and_then_its_key(admin):
     assert endpoint.is_default
     assert added.url == f"{ADMIN}/endpoint/{endpoint.pk}/key/"
     admin.post(added.url, {"action": "unlock", "password": "secret"})
-    admin.post(added.url, {"action": "enter", "name": "web", "secret": SECRET})
-    admin.post(added.url, {"action": "use"})
+    shown = {"origin": endpoint.origin, "name": "web", "secret": SECRET}
+    admin.post(added.url, shown | {"action": "enter"})
+    shown["key"] = ApiKey.objects.get().pk
+    admin.post(added.url, shown | {"action": "use"})
     assert ApiKey.objects.get().made_by.username == "root"
     assert endpoint.client().api_key == SECRET
 
@@ -63,7 +65,7 @@ def test_a_key_keeps_its_endpoint_and_its_secret_when_it_is_edited(admin, key):
     )
 
     key.refresh_from_db()
-    assert key.name == "renamed"
+    assert (key.name, key.expires_on) == ("renamed", None)
     assert key.reveal() == SECRET
 
 

@@ -1,19 +1,24 @@
 """How endpoints and their keys are, in the admin, the checks and the commands."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 
 import pytest
 from cryptography.fernet import Fernet
+from django.contrib.admin import AdminSite
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 from django.test import Client
+from django.urls import path
 from django.utils import timezone
 
+from django_magiclink.admin import ApprovalAdmin
+from django_magiclink.fields import Sealed
 from django_magiclink.models import ApiKey, Approval, Endpoint
 from django_magiclink.signals import key_changed, key_expiring
 from django_magiclink.status import Status
@@ -64,7 +69,11 @@ CONDITIONS = [
     ({}, "Reachable", ""),
     ({"last_result": "TOUCH_REJECTED"}, "Reachable", ""),
     ({"last_result": ""}, "Not used yet", ""),
-    ({"last_result": "BAD_REQUEST"}, "Key refused", "main: Key refused."),
+    (
+        {"last_result": "BAD_REQUEST"},
+        "Last request refused",
+        "main: Last request refused.",
+    ),
     ({"last_result": "tls"}, "Not reachable", "main: Not reachable."),
     ({"last_result": "WHO_KNOWS"}, "Not reachable", "main: Not reachable."),
     ({"expires_on": -1}, "Key expired", "main: Key expired."),
@@ -77,7 +86,7 @@ CONDITIONS = [
         "Key of another host",
         "main: Key of another host.",
     ),
-    ({"retired": timezone.now()}, "No key", "main: No key."),
+    ({"retired": datetime(2026, 1, 1, tzinfo=UTC)}, "No key", "main: No key."),
     ({"activated": None}, "No key", "main: No key."),
 ]
 
@@ -110,7 +119,7 @@ def test_the_command_ends_with_an_error_where_somebody_is_needed(condition):
     else:
         out = StringIO()
         call_command("magiclink_check", stdout=out)
-        assert out.getvalue() == "1 endpoints, nothing to do.\n"
+        assert out.getvalue() == "Endpoints: 1. Nothing to do.\n"
 
 
 def test_the_check_at_deployment_says_it_too(condition):
@@ -140,13 +149,38 @@ def test_a_key_that_cannot_be_read_is_an_error(admin, key, settings):
     assert "Key unreadable" in admin.get(f"{ADMIN}/endpoint/").text
 
 
-def test_checks_are_silent_without_the_tables(monkeypatch):
+@pytest.mark.parametrize("error", [DatabaseError, ImproperlyConfigured])
+def test_checks_are_silent_without_the_tables(monkeypatch, error):
     def missing():
-        raise DatabaseError("no such table")
+        raise error("no such table")
 
     monkeypatch.setattr("django_magiclink.health.endpoints", missing)
 
     run_checks(include_deployment_checks=True)
+
+
+def test_values_that_cannot_be_are_told_and_break_no_page(admin, key, endpoint):
+    ApiKey.objects.update(sealed=Sealed("å"))
+    assert "Key unreadable" in admin.get(f"{ADMIN}/endpoint/").text
+
+    Endpoint.objects.update(base_url="nonsense")
+    assert "Key of another host" in admin.get(f"{ADMIN}/endpoint/").text
+    assert admin.get(f"{ADMIN}/endpoint/{endpoint.pk}/key/").status_code == 200
+
+
+def test_a_site_without_endpoints_warns_without_a_link(admin, key, settings):
+    ApiKey.objects.update(expires_on=in_days(-1))
+    site = AdminSite("auditors")
+    site.register(Approval, ApprovalAdmin)
+
+    class Addresses:
+        urlpatterns = [path("auditors/", site.urls)]
+
+    settings.ROOT_URLCONF = Addresses
+
+    page = admin.get("/auditors/django_magiclink/approval/")
+
+    assert '<li class="warning">main: Key expired.</li>' in page.text
 
 
 def test_a_disabled_endpoint_needs_nobody(admin, key):
@@ -205,6 +239,7 @@ def test_the_list_counts_what_was_accepted_in_a_day(admin, key, endpoint):
         (endpoint, Status.REJECTED, timezone.now() - day),
         (None, Status.REJECTED, timezone.now()),
     ]
+    Approval.objects.create(endpoint=endpoint, status="rejected", purpose="test")
     for where, status, created in rows:
         Approval.objects.create(endpoint=where, status=status, created=created)
 
@@ -295,6 +330,13 @@ def test_a_key_is_entered_on_the_command_line(endpoint, typed, name):
     assert out == "The key Command line (…2b34) of the endpoint main is in use.\n"
 
 
+def test_a_key_that_has_expired_is_not_put_to_use(endpoint, key, typed):
+    with pytest.raises(CommandError, match="has expired"):
+        enter("--stdin", "--expires-on", "2020-01-31")
+
+    assert ApiKey.objects.get() == key
+
+
 def test_an_endpoint_called_default_is_meant_by_its_name(endpoint, typed):
     own = Endpoint.objects.create(name="default", base_url=URL)
 
@@ -344,7 +386,7 @@ def test_keys_are_encrypted_anew(key, endpoint, settings):
 
     settings.MAGICLINK_FIELD_KEYS = new
     assert endpoint.client().api_key == SECRET
-    assert out.getvalue() == "1 keys are encrypted with the first field key.\n"
+    assert out.getvalue() == "Encrypted with the first field key: 1.\n"
 
 
 def test_a_key_that_cannot_be_encrypted_anew_is_named(key, endpoint, settings):
@@ -356,7 +398,7 @@ def test_a_key_that_cannot_be_encrypted_anew_is_named(key, endpoint, settings):
     with pytest.raises(CommandError, match=r"field key: web \(…2b34\) of main\."):
         call_command("magiclink_rotate_field_keys", stdout=out)
 
-    assert out.getvalue() == "1 keys are encrypted with the first field key.\n"
+    assert out.getvalue() == "Encrypted with the first field key: 1.\n"
 
 
 def test_without_field_keys_nothing_is_encrypted(key, settings):
@@ -366,8 +408,9 @@ def test_without_field_keys_nothing_is_encrypted(key, settings):
         call_command("magiclink_rotate_field_keys")
 
 
+@pytest.mark.django_db(transaction=True)
 def test_of_a_deleted_endpoint_each_key_is_told(admin, key, endpoint):
-    ApiKey(endpoint=endpoint, name="next").enter("next")
+    ApiKey(endpoint=endpoint, name="next").enter(f"{SECRET}-next")
     told = []
 
     def note(sender, signal, **values):

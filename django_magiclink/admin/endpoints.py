@@ -14,11 +14,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters
 
 from .. import health
 from ..health import Health
 from ..models import Approval, Endpoint
 from ..status import GRANTED, UNDECIDED
+from ..stepup import keeps_nothing
 from .replacing import ReplaceKeyView
 from .trying import TryView
 
@@ -31,7 +33,7 @@ class EndpointAdmin(admin.ModelAdmin):
         "name",
         "server",
         "condition",
-        "last_approval",
+        "last_used",
         "success",
         "is_default",
         "enabled",
@@ -62,17 +64,18 @@ class EndpointAdmin(admin.ModelAdmin):
         css = {"all": ["django_magiclink/admin/endpoints.css"]}
 
     def get_urls(self) -> list[URLPattern]:
-        views = [("key", ReplaceKeyView), ("test", TryView)]
+        key = ReplaceKeyView.as_view(model_admin=self)
+        # Outside of the view, so that an error of its own set-up reports neither.
+        key = sensitive_post_parameters("secret", "password")(key)
+        views = {"key": keeps_nothing(key), "test": TryView.as_view(model_admin=self)}
         return [
             path(
                 f"<path:object_id>/{name}/",
                 # An approval that is used inside a transaction could be used again.
-                transaction.non_atomic_requests(
-                    self.admin_site.admin_view(view.as_view(model_admin=self))
-                ),
+                transaction.non_atomic_requests(self.admin_site.admin_view(view)),
                 name=f"django_magiclink_endpoint_{name}",
             )
-            for name, view in views
+            for name, view in views.items()
         ] + super().get_urls()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
@@ -100,8 +103,8 @@ class EndpointAdmin(admin.ModelAdmin):
             '<span class="magiclink-badge" data-health="{}">{}</span>', found, label
         )
 
-    @admin.display(description=gettext_lazy("last approval"))
-    def last_approval(self, endpoint: Endpoint) -> Any:
+    @admin.display(description=gettext_lazy("last used"))
+    def last_used(self, endpoint: Endpoint) -> Any:
         key = health.key_in_use(endpoint)
         return key.last_used if key else None
 
@@ -157,23 +160,30 @@ class EndpointAdmin(admin.ModelAdmin):
             request, obj
         )
 
-    def _to_key(
-        self, request: HttpRequest, endpoint: Endpoint
-    ) -> HttpResponseRedirect | None:
-        """Send whoever may enter a key there, where one is missing now."""
-        # Anew, as what was loaded belongs to the address before.
-        found = health.of(Endpoint.objects.get(pk=endpoint.pk))
-        if found not in (Health.NO_KEY, Health.MOVED):
-            return None
-        if found == Health.MOVED:
+    def save_model(
+        self, request: HttpRequest, obj: Endpoint, form: Any, change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        if self._health(obj) == Health.MOVED:
             problem = _(
                 "The key was entered for another host and is not sent to this one. "
                 "Enter it again."
             )
             self.message_user(request, problem, messages.WARNING)
-        if not self.has_regenerate_permission(request):
+
+    def _to_key(
+        self, request: HttpRequest, endpoint: Endpoint
+    ) -> HttpResponseRedirect | None:
+        """Send whoever may enter a key there, where one is missing now."""
+        missing = self._health(endpoint) in (Health.NO_KEY, Health.MOVED)
+        if not (missing and self.has_regenerate_permission(request)):
             return None
         return HttpResponseRedirect(self.address(endpoint, "key"))
+
+    @staticmethod
+    def _health(endpoint: Endpoint) -> Health:
+        # Anew, as what was loaded belongs to the address before.
+        return health.of(Endpoint.objects.get(pk=endpoint.pk))
 
     def address(self, endpoint: Endpoint, page: str) -> str:
         """Return the address of one of the endpoint's pages in this admin."""
@@ -184,6 +194,7 @@ class EndpointAdmin(admin.ModelAdmin):
 def _success_rates() -> dict[int, tuple[int, int]]:
     since = timezone.now() - timedelta(hours=24)
     rows = Approval.objects.filter(created__gte=since).exclude(endpoint=None)
+    rows = rows.exclude(purpose="test")
     ended = rows.exclude(status__in=UNDECIDED).order_by().values("endpoint")
     return {
         row["endpoint"]: (row["accepted"], row["ended"])

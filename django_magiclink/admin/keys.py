@@ -28,7 +28,10 @@ class ApiKeyAdmin(admin.ModelAdmin):
     list_filter = ["endpoint"]
     list_select_related = ["endpoint"]
     ordering = ["endpoint__name", "-created"]
+    # The date too: with another one a key could be made not to work, so that the
+    # password is enough to replace it.
     readonly_fields = [
+        "expires_on",
         "endpoint",
         "state",
         "origin",
@@ -41,7 +44,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
         "last_used",
         "last_result",
     ]
-    fields = ["name", "expires_on", *readonly_fields]
+    fields = ["name", *readonly_fields]
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, key: ApiKey) -> str:
@@ -52,6 +55,16 @@ class ApiKeyAdmin(admin.ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         # It takes steps: see the endpoint's own page.
         return False
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: ApiKey | None = None
+    ) -> bool:
+        # With its endpoint it may go: that asks here too, from another page.
+        here = request.resolver_match and request.resolver_match.url_name
+        in_use = obj is not None and obj.activated and not obj.retired
+        if in_use and "apikey" in str(here):
+            return False
+        return super().has_delete_permission(request, obj)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("sealed")

@@ -12,11 +12,14 @@ from django.template.response import TemplateResponse
 from django.views.generic import View
 
 from .. import health
-from ..models import Endpoint
+from ..conf import app_settings
+from ..exceptions import NoPhone
+from ..models import Endpoint, PhoneNumber
+from ..phones import mask
 
 
 class EndpointView(View):
-    """A page about one endpoint, for those who have ``permission`` for it."""
+    """A page about one endpoint, for those who :meth:`may` see it."""
 
     #: An ``EndpointAdmin``, which as_view() is given.
     model_admin: Any = None
@@ -46,8 +49,16 @@ class EndpointView(View):
             "original": self.endpoint,
             "media": self.model_admin.media + context.pop("media", forms.Media()),
             "health": health.of(self.endpoint),
+            "phones_elsewhere": app_settings.GET_PHONE_NUMBER is not None,
         }
         return TemplateResponse(self.request, self.template_name, context)
+
+    def phone(self) -> str:
+        """Return the phone of whoever looks, masked; empty if none counts."""
+        try:
+            return mask(PhoneNumber.objects.of(self.request.user))
+        except NoPhone:
+            return ""
 
     def again(self, name: str) -> HttpResponseRedirect:
         """Return to a page of this endpoint after something was done."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.widgets import AdminDateWidget, AdminTextInputWidget
-from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
 from django.http import (
     Http404,
@@ -18,24 +18,18 @@ from django.http import (
 )
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.debug import sensitive_variables
 
 from .. import health, keys
-from ..challenges import Challenge, Clearance
+from ..challenges import Clearance
 from ..conf import app_settings
 from ..models import ApiKey
-from ..requirements import Requirement
-from ..stepup import get_challenge
+from ..stepup import PREFLIGHT_HEADER
 from .pages import EndpointView
-
-#: Seconds for which an approval, or the password, lets keys be replaced.
-UNLOCKED_FOR = 300
-
-_SINCE = "_magiclink_password_since"
+from .proving import Proof
 
 
 class KeyForm(forms.ModelForm):
@@ -65,13 +59,12 @@ class KeyForm(forms.ModelForm):
         return expires_on
 
 
-@method_decorator(sensitive_post_parameters("secret", "password"), "dispatch")
 class ReplaceKeyView(EndpointView):
     """
-    Enter a key, try it, put it to use, go back: each within minutes of an approval.
+    Enter a key, try it, put it to use, go back: each within minutes of a proof.
 
-    That is asked for as long as the present key works, and the password otherwise. A
-    request that carries a key is never the one that asks: its fields would be kept.
+    The request that asks for that is never one that carries a key: a guard keeps the
+    fields of what it refuses.
     """
 
     template_name = "admin/django_magiclink/endpoint/key.html"
@@ -80,12 +73,15 @@ class ReplaceKeyView(EndpointView):
     def may(self, request: HttpRequest) -> bool:
         return bool(self.model_admin.has_regenerate_permission(request))
 
+    @cached_property
+    def proof(self) -> Proof:
+        return Proof(self.request, self.endpoint)
+
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return self._steps(KeyForm())
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         actions = {
-            "unlock": self._unlock,
             "enter": self._enter,
             "issue": self._issue,
             "use": self._use,
@@ -93,12 +89,23 @@ class ReplaceKeyView(EndpointView):
             "back": self._back,
         }
         action = request.POST.get("action", "")
+        asks = action == "unlock" and self.proof.by_phone is not None
+        if PREFLIGHT_HEADER in request.headers and not asks:
+            # Nothing here waits for an approval, and nothing is done for a question.
+            return Clearance().response()
+        if action == "unlock":
+            return self._unlock()
         if action not in actions:
             raise Http404
-        if action != "unlock" and not self._unlocked:
+        if not self.proof.holds:
             self.tell(_("Confirm that it is you first."), messages.ERROR)
-            return self.again("key")
-        return actions[action]()
+        elif request.POST.get("origin") != self.endpoint.origin:
+            # The key would be sent where nobody has meant it to go.
+            moved = _("The endpoint has moved meanwhile. Look again.")
+            self.tell(moved, messages.ERROR)
+        else:
+            return actions[action]()
+        return self.again("key")
 
     def _steps(self, form: KeyForm, status: int = 200) -> TemplateResponse:
         user: Any = self.request.user
@@ -106,8 +113,8 @@ class ReplaceKeyView(EndpointView):
             title=_("Replace the key of %s") % self.endpoint,
             form=form,
             media=form.media,
-            unlocked=self._unlocked,
-            by_phone=self._by_phone,
+            proof=self.proof,
+            phone=self.phone(),
             has_password=user.has_usable_password(),
             in_use=health.key_in_use(self.endpoint),
             staged=keys.staged(self.endpoint),
@@ -118,96 +125,72 @@ class ReplaceKeyView(EndpointView):
         response.status_code = status
         return response
 
-    @cached_property
-    def _by_phone(self) -> bool:
-        return health.of(self.endpoint).works
-
-    @cached_property
-    def _unlocked(self) -> bool:
-        since = self.request.session.get(_SINCE, 0)
-        if 0 <= time.time() - since < UNLOCKED_FOR:
-            return True
-        return self._by_phone and self._challenge() is None
-
-    def _challenge(self) -> Challenge | Clearance | None:
-        requirement = Requirement(
-            scope="api-key",
-            max_age=UNLOCKED_FOR,
-            text=_("Replace the key of the endpoint {endpoint}"),
-            params={"endpoint": self.endpoint},
-            endpoint=self.endpoint.name,
-        )
-        return get_challenge(self.request, requirement, {})
-
+    @sensitive_variables()
     def _unlock(self) -> HttpResponseBase:
-        if self._by_phone:
-            challenge = self._challenge()
-            return self.again("key") if challenge is None else challenge.response()
-        if self._proves_password():
-            self.request.session[_SINCE] = int(time.time())
-        else:
+        if self.proof.by_phone is not None:
+            return self.proof.ask() or self.again("key")
+        if not self.proof.take(self.request.POST.get("password", "")):
             self.tell(_("That was not your password."), messages.ERROR)
         return self.again("key")
-
-    @sensitive_variables()
-    def _proves_password(self) -> bool:
-        user: Any = self.request.user
-        # By the project's own backends, which may count and lock.
-        found = authenticate(
-            self.request,
-            **{user.USERNAME_FIELD: user.get_username()},
-            password=self.request.POST.get("password", ""),
-        )
-        return found is not None and found.pk == user.pk
 
     @sensitive_variables()
     def _enter(self) -> HttpResponseBase:
         form = KeyForm(self.request.POST)
         if not form.is_valid():
             return self._steps(form, 400)
-        self._stage(form.cleaned_data["secret"], form.cleaned_data["expires_on"])
-        return self.again("key")
+        return self._stage(**form.cleaned_data)
 
     @sensitive_variables()
     def _issue(self) -> HttpResponseBase:
         try:
-            self._stage(*keys.issue(self.endpoint))
+            secret, expires_on = keys.issue(self.endpoint)
         except ValidationError as error:
             self.tell(" ".join(error.messages), messages.ERROR)
-        return self.again("key")
+            return self.again("key")
+        return self._stage(secret, self.endpoint.name, expires_on)
 
     @sensitive_variables()
-    def _stage(self, secret: str, expires_on: Any) -> None:
+    def _stage(self, secret: str, name: str, expires_on: Any) -> HttpResponseBase:
         key = keys.stage(
             self.endpoint,
             secret,
-            name=self.request.POST.get("name", "")[:64] or self.endpoint.name,
+            name=name,
             expires_on=expires_on,
             user=self.request.user,
         )
-        self._log(f"The key {key} was entered. It is not in use yet.")
+        return self._done(f"The key {key} was entered. It is not in use yet.")
 
     def _use(self) -> HttpResponseBase:
-        return self._put_to_use(keys.staged(self.endpoint))
+        return self._with(keys.staged(self.endpoint), self._put_to_use)
 
     def _back(self) -> HttpResponseBase:
-        return self._put_to_use(keys.previous(self.endpoint))
-
-    def _put_to_use(self, key: ApiKey | None) -> HttpResponseBase:
-        if key is None or not key.is_usable:
-            self.tell(_("There is no such key any more."), messages.ERROR)
-        else:
-            keys.use(key, self.request.user)
-            self._log(f"The key {key} is in use.")
-            self.tell(_("The key %s is in use.") % key)
-        return self.again("key")
+        return self._with(keys.previous(self.endpoint), self._put_to_use)
 
     def _discard(self) -> HttpResponseBase:
-        key = keys.staged(self.endpoint)
-        if key is not None:
-            key.delete()
-            self._log(f"The key {key} was discarded.")
+        return self._with(keys.staged(self.endpoint), self._delete)
+
+    def _with(
+        self, key: ApiKey | None, act: Callable[[ApiKey], HttpResponseBase]
+    ) -> HttpResponseBase:
+        """Act on ``key``, if it is the one that the page has shown."""
+        if key is not None and self.request.POST.get("key") == str(key.pk):
+            with suppress(ApiKey.DoesNotExist):
+                return act(key)
+        self.tell(_("That key is not there any more. Look again."), messages.ERROR)
         return self.again("key")
 
-    def _log(self, message: str) -> None:
+    def _put_to_use(self, key: ApiKey) -> HttpResponseBase:
+        if not key.is_usable:
+            self.tell(_("That key cannot be used. Discard it."), messages.ERROR)
+            return self.again("key")
+        keys.use(key, self.request.user)
+        self.tell(_("The key %s is in use.") % key)
+        return self._done(f"The key {key} is in use.")
+
+    def _delete(self, key: ApiKey) -> HttpResponseBase:
+        keys.discard(key, self.request.user)
+        return self._done(f"The key {key} was discarded.")
+
+    def _done(self, message: str) -> HttpResponseBase:
         self.model_admin.log_change(self.request, self.endpoint, message)
+        return self.again("key")

@@ -7,6 +7,12 @@ def keep_in_use(apps, schema_editor):
     keys.using(schema_editor.connection.alias).update(activated=F("created"))
 
 
+def forget_staged(apps, schema_editor):
+    # They would be in use without being so.
+    keys = apps.get_model("django_magiclink", "ApiKey").objects
+    keys.using(schema_editor.connection.alias).filter(activated=None).delete()
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -31,9 +37,13 @@ class Migration(migrations.Migration):
             name='activated',
             field=models.DateTimeField(editable=False, null=True, verbose_name='in use since'),
         ),
-        migrations.RunPython(keep_in_use, migrations.RunPython.noop),
+        migrations.RunPython(keep_in_use, forget_staged),
         migrations.AddConstraint(
             model_name='apikey',
             constraint=models.UniqueConstraint(condition=models.Q(('activated__isnull', False), ('retired', None)), fields=('endpoint',), name='magiclink_one_active_key'),
+        ),
+        migrations.AddConstraint(
+            model_name='apikey',
+            constraint=models.UniqueConstraint(condition=models.Q(('activated', None), ('retired', None)), fields=('endpoint',), name='magiclink_one_staged_key'),
         ),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models, router, transaction
@@ -12,7 +13,6 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from ..addresses import origin
 from ..fields import Sealed, SealedField
 
 #: The one key of an endpoint that opens it.
@@ -53,6 +53,9 @@ class ApiKey(models.Model):
     last_result = models.CharField(_("last result"), max_length=64, editable=False)
     retired = models.DateTimeField(_("retired"), null=True, editable=False)
 
+    #: Whoever is about to delete it, if that is known.
+    deleted_by: Any = None
+
     class Meta:
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
@@ -62,7 +65,12 @@ class ApiKey(models.Model):
                 fields=["endpoint"],
                 condition=IN_USE,
                 name="magiclink_one_active_key",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["endpoint"],
+                condition=Q(retired=None, activated=None),
+                name="magiclink_one_staged_key",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -71,7 +79,8 @@ class ApiKey(models.Model):
     @property
     def is_usable(self) -> bool:
         """Tell whether the key is of the endpoint's present host and not expired."""
-        return self.origin == origin(self.endpoint.base_url) and not self.is_expired
+        here = bool(self.origin) and self.origin == self.endpoint.origin
+        return here and not self.is_expired
 
     @property
     def is_expired(self) -> bool:
@@ -85,29 +94,40 @@ class ApiKey(models.Model):
     @sensitive_variables()
     def seal(self, secret: str) -> None:
         """Take ``secret`` for the endpoint's present host; it is not in use yet."""
-        self.origin = origin(self.endpoint.base_url)
-        self.last_four = secret[-4:]
+        self.origin = self.endpoint.origin
+        # Of a short one that would be too much.
+        self.last_four = secret[-4:] if len(secret) >= 12 else ""
         self.fingerprint = salted_hmac(
             "django_magiclink.ApiKey", secret, algorithm="sha256"
         ).hexdigest()[:16]
         self.sealed = Sealed.seal(secret, self._context)
         self.save()
 
-    def activate(self) -> None:
-        """Put the key to use, and retire the one that was: at once, or not at all."""
-        now = timezone.now()
-        with transaction.atomic(using=router.db_for_write(ApiKey)):
-            in_use = self.endpoint.keys.filter(IN_USE).exclude(pk=self.pk)
-            in_use.update(retired=now)
-            self.activated, self.retired = now, None
-            self.save(update_fields=["activated", "retired"])
-
     @sensitive_variables()
     def enter(self, secret: str) -> None:
         """Take ``secret`` for the endpoint's present host, and put it to use."""
         with transaction.atomic(using=router.db_for_write(ApiKey)):
+            self._retire_others()
             self.seal(secret)
-            self.activate()
+
+    def activate(self) -> None:
+        """
+        Put the key to use, and retire the one that was: at once, or not at all.
+
+        Raise :exc:`ApiKey.DoesNotExist` if it has been deleted meanwhile.
+        """
+        with transaction.atomic(using=router.db_for_write(ApiKey)):
+            self._retire_others()
+            mine = self.endpoint.keys.filter(pk=self.pk)
+            if not mine.update(activated=self.activated, retired=None):
+                raise ApiKey.DoesNotExist
+
+    def _retire_others(self) -> None:
+        # Of two that do this at once, one waits for the other.
+        self.endpoint.lock()
+        self.activated, self.retired = timezone.now(), None
+        in_use = self.endpoint.keys.filter(IN_USE).exclude(pk=self.pk)
+        in_use.update(retired=self.activated)
 
     def note_use(self, result: str) -> None:
         """Note when the key was last used, and what came of it."""

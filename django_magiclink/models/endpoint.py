@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from ..addresses import validate_base_url, validate_endpoint_name
+from ..addresses import origin, validate_base_url, validate_endpoint_name
 from ..client import MideyeClient, Texts
 from ..conf import app_settings
 from ..exceptions import NoEndpoint
@@ -160,6 +160,19 @@ class Endpoint(models.Model):
     def validate_constraints(self, exclude: Any = None) -> None:
         # Saving a new default takes the mark from the old one.
         super().validate_constraints({*(exclude or ()), "is_default"})
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the server; empty for what is no address."""
+        try:
+            return origin(self.base_url)
+        except ValueError:
+            return ""
+
+    def lock(self) -> None:
+        """Let whoever else wants to change the keys wait for this transaction."""
+        # Evaluated for its lock only.
+        list(Endpoint.objects.select_for_update().filter(pk=self.pk).values_list("pk"))
 
     def key(self, purpose: str = "step-up") -> ApiKey | None:
         """

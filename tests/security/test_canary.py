@@ -5,12 +5,12 @@ from django import VERSION
 from django.contrib.auth import get_user_model
 from django.views.decorators.debug import sensitive_variables
 
-from django_magiclink import calls, client
+from django_magiclink import calls, client, keys
 from django_magiclink.challenges import Challenge
 from django_magiclink.client import MideyeClient, Texts
 from django_magiclink.conf import DEFAULT_LIMITS
 from django_magiclink.exceptions import CallError, Limited
-from django_magiclink.models import ApiKey, Approval, PhoneNumber
+from django_magiclink.models import ApiKey, Approval, Endpoint, PhoneNumber
 from django_magiclink.sandbox import FAULTS, Sandbox
 from django_magiclink.transport import Call, ssl_context
 
@@ -156,14 +156,19 @@ def administer(stage, root, endpoint):
 
 
 def replace_key(staff, pages):
-    """Enter the key anew, as after a refusal, test it, and go back."""
-    ApiKey.objects.update(last_result="BAD_REQUEST")
+    """Enter the key anew, as where no phone can be asked, test it, and go back."""
+    endpoint = Endpoint.objects.get(is_default=True)
+    ApiKey.objects.update(expires_on="2020-01-01")
     new = {"name": "web", "secret": KEY, "password": "secret"}
+    new["origin"] = endpoint.origin
     for action in ("unlock", "enter", "use", "back"):
-        answer = staff.post(f"{pages}/key/", new | {"action": action})
-        assert answer.status_code == 302
+        shown = keys.previous(endpoint) if action == "back" else keys.staged(endpoint)
+        fields = new | {"action": action, "key": shown.pk if shown else ""}
+        assert staff.post(f"{pages}/key/", fields).status_code == 302
+        ApiKey.objects.update(expires_on=None)
         for page in ("key", "test", "change"):
             assert staff.get(f"{pages}/{page}/").status_code == 200
+    assert keys.previous(endpoint).name == "web"
     wrong = staff.post(f"{pages}/key/", new | {"action": "enter", "name": ""})
     assert wrong.status_code == 400
     staff.post(f"{pages}/test/", headers=HTML)

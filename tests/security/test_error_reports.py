@@ -34,10 +34,10 @@ def error_reports():
 @pytest.mark.parametrize(
     ("action", "place"),
     [
-        ("unlock", "admin.replacing.authenticate"),
+        ("unlock", "admin.proving.authenticate"),
         ("enter", "models.ApiKey.save"),
         ("enter", "keys.validate"),
-        ("issue", "keys.validate"),
+        ("use", "admin.endpoints.EndpointAdmin.get_object"),
     ],
 )
 def test_an_error_report_of_the_admin_has_neither_key_nor_password(
@@ -51,6 +51,7 @@ def test_an_error_report_of_the_admin_has_neither_key_nor_password(
     url = f"{ADMIN}/endpoint/{endpoint.pk}/key/"
     root.post(url, {"action": "unlock", "password": password})
     entered = {"name": "web", "secret": secret, "password": password}
+    entered["origin"] = endpoint.origin
     monkeypatch.setattr(f"django_magiclink.{place}", broken)
 
     assert root.post(url, entered | {"action": action}).status_code == 500

@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
+from django_magiclink import keys
 from django_magiclink.models import ApiKey, Approval, Endpoint, PhoneNumber
 from django_magiclink.signals import key_changed
 
@@ -51,8 +52,16 @@ class Steps:
         return self.browser.get(self.url, headers=NAVIGATION)
 
     def do(self, action, **fields):
-        fields["action"] = action
+        shown = {"action": action, "origin": self.endpoint.origin}
+        if key := self.shown(action):
+            shown["key"] = str(key.pk)
+        fields = shown | fields
         return self.browser.post(self.url, fields, headers=NAVIGATION, follow=True)
+
+    def shown(self, action):
+        """The key that the page would act on."""
+        which = keys.previous if action == "back" else keys.staged
+        return which(self.endpoint) if action in ("use", "discard", "back") else None
 
     def unlock(self):
         refused = self.browser.post(self.url, {"action": "unlock"})
@@ -163,8 +172,6 @@ def test_a_declined_approval_opens_nothing(steps, browser, sandbox):
 @pytest.mark.parametrize(
     "broken",
     [
-        {"last_result": "BAD_REQUEST"},
-        {"last_result": "connect"},
         {"expires_on": date(2020, 1, 1)},
         {"retired": datetime(2020, 1, 1, tzinfo=UTC)},
         {"origin": "https://elsewhere.example.com:443"},
@@ -182,6 +189,212 @@ def test_the_password_is_asked_for_where_the_key_does_not_work(steps, broken):
     steps.do("use")
 
     assert steps.endpoint.client().api_key == SECRET
+
+
+@pytest.mark.parametrize("result", ["BAD_REQUEST", "connect", ""])
+def test_a_key_that_may_not_work_is_tried_before_the_password(
+    steps, sandbox, result, unlimited
+):
+    ApiKey.objects.update(last_result=result)
+    assert "enter your password" not in steps.page().text
+    sandbox.revoke_key(sandbox.api_key)
+    try:
+        steps.unlock()
+    finally:
+        # The one that all tests share.
+        sandbox.keys.issue("", "default", None, sandbox.api_key)
+
+    assert "enter your password" in steps.page().text
+    steps.do("unlock", password="secret")
+    steps.do("enter", name="web", secret=SECRET)
+    steps.do("use")
+
+    assert steps.endpoint.client().api_key == SECRET
+
+
+def test_a_refusal_of_somebody_else_opens_no_password(steps, endpoint):
+    other = get_user_model().objects.create_user("other")
+    refused = {"scope": "api-key", "status": "failed", "endpoint": endpoint}
+    Approval.objects.create(user=other, **refused)
+
+    assert "enter your password" not in steps.page().text
+    Approval.objects.create(
+        user=get_user_model().objects.get(username="root"), **refused
+    )
+    assert "enter your password" in steps.page().text
+
+
+def test_the_default_endpoint_asks_where_the_other_cannot(steps, browser, sandbox):
+    other = Endpoint.objects.create(name="other", base_url=sandbox.url)
+    new = Steps(browser, other, sandbox)
+    assert "asked through sandbox" in new.page().text
+    assert new.do("unlock", password="secret").status_code == 401
+
+    new.unlock()
+    new.do("enter", name="web", secret=SECRET)
+    new.do("use")
+    new.do("enter", name="next", secret=f"{SECRET}-2")
+    new.do("use")
+    new.do("back")
+
+    assert other.client().api_key == SECRET
+
+
+def test_a_password_that_was_given_for_one_endpoint_opens_no_other(
+    steps, browser, sandbox
+):
+    steps.endpoint.keys.update(expires_on=date(2020, 1, 1))
+    steps.do("unlock", password="secret")
+    assert "Make a new key" in steps.page().text
+    other = Endpoint.objects.create(name="other", base_url=sandbox.url)
+
+    assert "Confirm that it is you" in Steps(browser, other, sandbox).page().text
+
+
+def test_what_was_proved_for_one_host_counts_for_no_other(steps):
+    ApiKey.objects.all().delete()
+    steps.do("unlock", password="secret")
+    Endpoint.objects.update(base_url="https://evil.example.com")
+
+    page = steps.do("enter", name="web", secret=SECRET)
+
+    assert "Confirm that it is you first." in page.text
+    assert not ApiKey.objects.exists()
+
+
+def test_a_page_that_showed_another_host_enters_no_key(steps):
+    steps.unlock()
+
+    page = steps.do("enter", name="web", secret=SECRET, origin="https://old:443")
+
+    assert "The endpoint has moved meanwhile." in page.text
+    assert ApiKey.objects.count() == 1
+
+
+@pytest.mark.parametrize("action", ["use", "discard"])
+def test_a_stale_page_does_nothing_to_a_newer_key(steps, action):
+    steps.unlock()
+    steps.do("enter", name="mine", secret=f"{SECRET}-1")
+    mine = keys.staged(steps.endpoint)
+    steps.do("enter", name="theirs", secret=f"{SECRET}-2")
+
+    page = steps.do(action, key=str(mine.pk))
+
+    assert "That key is not there any more." in page.text
+    assert keys.staged(steps.endpoint).name == "theirs"
+
+
+def test_a_second_click_on_the_way_back_goes_nowhere(steps):
+    steps.unlock()
+    steps.do("enter", name="next", secret=SECRET)
+    steps.do("use")
+    previous = keys.previous(steps.endpoint)
+    steps.do("back", key=str(previous.pk))
+
+    steps.do("back", key=str(previous.pk))
+
+    assert steps.in_use() == previous
+
+
+def test_a_key_that_is_deleted_meanwhile_is_said(steps, monkeypatch):
+    steps.unlock()
+    steps.do("enter", name="next", secret=SECRET)
+    activate = ApiKey.activate
+
+    def too_late(key):
+        ApiKey.objects.filter(pk=key.pk).delete()
+        activate(key)
+
+    monkeypatch.setattr(ApiKey, "activate", too_late)
+
+    assert "That key is not there any more." in steps.do("use").text
+    assert steps.in_use().name == "tests"
+
+
+def test_a_staged_key_that_has_expired_can_only_be_discarded(steps):
+    steps.unlock()
+    steps.do("enter", name="next", secret=SECRET)
+    steps.endpoint.keys.filter(activated=None).update(expires_on=date(2020, 1, 1))
+
+    assert "discard it" in steps.page().text
+    assert "Use the new key" not in steps.page().text
+    assert "That key cannot be used. Discard it." in steps.do("use").text
+
+
+def test_without_a_phone_the_page_says_where_to_enter_one(steps, settings):
+    PhoneNumber.objects.all().delete()
+    assert "Phone numbers" in steps.page().text
+
+    settings.MAGICLINK_GET_PHONE_NUMBER = lambda user: None
+    assert "with the time it was verified" not in steps.page().text
+    assert "manage.py magiclink_key" in steps.page().text
+
+
+@pytest.mark.parametrize("action", ["unlock", "enter", "use", "nothing"])
+def test_a_preflight_does_nothing(steps, action):
+    ApiKey.objects.all().delete()
+    steps.do("unlock", password="secret")
+    question = {"X-Approval-Preflight": "1"}
+
+    fields = {"action": action, "name": "web", "secret": SECRET}
+    answer = steps.browser.post(steps.url, fields, headers=question)
+
+    assert answer.status_code == 204
+    assert answer["X-Approval"] == "pass"
+    assert not ApiKey.objects.exists()
+
+
+@pytest.mark.covers("R32")
+@pytest.mark.parametrize("action", ["enter", "unlock"])
+def test_a_guard_before_the_page_keeps_no_secret(steps, settings, action):
+    settings.MIDDLEWARE = [
+        *settings.MIDDLEWARE,
+        "django_magiclink.middleware.ApprovalMiddleware",
+    ]
+    settings.MAGICLINK_RULES = [{"view": "admin:*", "methods": ["POST"]}]
+
+    page = steps.do(action, name="web", secret=SECRET, password="secret-word")
+
+    assert page.status_code == 401
+    assert "Open the form again" in page.text
+    assert SECRET not in page.text
+    assert "secret-word" not in page.text
+
+
+def test_a_key_in_use_is_neither_deleted_nor_made_to_expire(steps, browser):
+    key = steps.in_use()
+    address = f"{ADMIN}/apikey/{key.pk}"
+
+    browser.post(f"{address}/change/", {"name": "x", "expires_on": "2020-01-01"})
+    alone = browser.post(f"{address}/delete/", {"post": "yes"})
+    chosen = {"action": "delete_selected", "_selected_action": key.pk, "post": "yes"}
+    together = browser.post(f"{ADMIN}/apikey/", chosen)
+
+    assert (alone.status_code, together.status_code) == (403, 403)
+    key.refresh_from_db()
+    assert (key.name, key.expires_on) == ("x", None)
+
+
+def test_a_retired_key_can_be_deleted_and_an_endpoint_with_its_keys(steps, browser):
+    steps.unlock()
+    steps.do("enter", name="next", secret=SECRET)
+    steps.do("use")
+    retired = keys.previous(steps.endpoint)
+
+    browser.post(f"{ADMIN}/apikey/{retired.pk}/delete/", {"post": "yes"})
+    assert [key.name for key in ApiKey.objects.all()] == ["next"]
+
+    browser.post(f"{ADMIN}/endpoint/{steps.endpoint.pk}/delete/", {"post": "yes"})
+    assert not ApiKey.objects.exists()
+
+
+def test_of_a_short_key_nothing_is_shown(steps):
+    steps.unlock()
+
+    page = steps.do("enter", name="web", secret="ab12")
+
+    assert "ab12" not in page.text
+    assert keys.staged(steps.endpoint).last_four == ""
 
 
 def test_the_password_of_a_disabled_endpoint_too(steps):
@@ -264,8 +477,8 @@ def test_a_staged_key_is_discarded_and_a_newer_one_takes_its_place(steps):
 
     assert again.status_code == 200
     assert [key.name for key in steps.endpoint.keys.all()] == ["tests"]
-    assert "There is no such key any more." in steps.do("use").text
-    assert "There is no such key any more." in steps.do("back").text
+    assert "That key is not there any more." in steps.do("use").text
+    assert "That key is not there any more." in steps.do("back").text
 
 
 def test_a_key_of_the_host_before_is_no_way_back(steps):
@@ -275,7 +488,7 @@ def test_a_key_of_the_host_before_is_no_way_back(steps):
     ApiKey.objects.exclude(retired=None).update(origin="https://x.example.com:443")
 
     assert "The way back" not in steps.page().text
-    assert "There is no such key any more." in steps.do("back").text
+    assert "That key is not there any more." in steps.do("back").text
 
 
 def test_no_other_endpoint_is_touched(steps, sandbox):
@@ -313,7 +526,12 @@ def fails(endpoint):
     [
         (fails, "No key could be made there"),
         (lambda endpoint: "only one", "No key could be made there"),
-        (lambda endpoint: ("å", None), "plain characters"),
+        (lambda endpoint: ("å", None), "No key could be made there"),
+        (lambda endpoint: (None, None), "No key could be made there"),
+        (lambda endpoint: (b"bytes", None), "No key could be made there"),
+        (lambda endpoint: (SECRET, "never"), "No key could be made there"),
+        (lambda endpoint: (SECRET, date(2020, 1, 1)), "No key could be made there"),
+        ("tests.nowhere.issue", "No key could be made there"),
     ],
 )
 def test_an_issuer_that_fails_is_said_and_not_quoted(
@@ -406,7 +624,7 @@ def test_the_test_says_what_came_of_it(steps, sandbox):
             "is disabled",
             "no_endpoint",
         ),
-        (lambda: ApiKey.objects.all().delete(), "has no key", "no_endpoint"),
+        (lambda: ApiKey.objects.all().delete(), "has no key that can", "no_endpoint"),
         (
             lambda: PhoneNumber.objects.all().delete(),
             "no phone that counts",

@@ -71,6 +71,7 @@ class Administrator:
         [[pk]] = self._site.database.query(
             f"SELECT id FROM django_magiclink_endpoint WHERE name = '{name}'"
         )
+        self._pk = pk
         self.page = f"{ADMIN}/{pk}/key/"
 
     def rotate(self, over, spoil):
@@ -83,13 +84,22 @@ class Administrator:
             if spoil:
                 self._sandbox.revoke_key(secret)
             self._act("enter", name=f"key {self.turns}", secret=secret)
-            self._act("use")
+            self._act("use", key=self._key("activated IS NULL"))
             self.turns += 1
             if self.turns % 3 == 0:
-                self._act("back")
+                self._act("back", key=self._key("retired IS NOT NULL"))
+
+    def _key(self, where):
+        """Return the id of the key that the page shows then."""
+        [[pk]] = self._site.database.query(
+            f"SELECT id FROM django_magiclink_apikey WHERE {where} AND"
+            f" endpoint_id = {self._pk} ORDER BY retired DESC LIMIT 1"
+        )
+        return pk
 
     def _act(self, action, **fields):
-        answer = self._post(self.page, {"action": action} | fields)
+        fields |= {"action": action, "origin": self._sandbox.url}
+        answer = self._post(self.page, fields)
         assert answer.status == 302
 
     def _post(self, path, fields):

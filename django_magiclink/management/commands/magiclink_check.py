@@ -35,4 +35,4 @@ class Command(BaseCommand):
         found = health.unwell(endpoints, options["days"])
         if found:
             raise CommandError("\n".join(health.describe(*each) for each in found))
-        self.stdout.write(f"{len(endpoints)} endpoints, nothing to do.")
+        self.stdout.write(f"Endpoints: {len(endpoints)}. Nothing to do.")

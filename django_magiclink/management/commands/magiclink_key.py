@@ -8,10 +8,12 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.db import router, transaction
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from django_magiclink import keys
-from django_magiclink.models import Endpoint
+from django_magiclink.models import ApiKey, Endpoint
 
 
 class Command(BaseCommand):
@@ -50,14 +52,18 @@ class Command(BaseCommand):
             keys.validate(secret)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        key = keys.stage(
-            endpoint,
-            secret,
-            name=options["name"][:64],
-            expires_on=options["expires_on"],
-            user=None,
-        )
-        keys.use(key, None)
+        expires_on = options["expires_on"]
+        if expires_on is not None and expires_on < timezone.localdate():
+            raise CommandError("That key has expired: nothing was changed.")
+        with transaction.atomic(using=router.db_for_write(ApiKey)):
+            key = keys.stage(
+                endpoint,
+                secret,
+                name=options["name"][:64],
+                expires_on=expires_on,
+                user=None,
+            )
+            keys.use(key, None)
         self.stdout.write(f"The key {key} of the endpoint {endpoint} is in use.")
 
 

@@ -27,7 +27,7 @@ class Command(BaseCommand):
                 raise CommandError(str(error)) from error
             else:
                 done += 1
-        self.stdout.write(f"{done} keys are encrypted with the first field key.")
+        self.stdout.write(f"Encrypted with the first field key: {done}.")
         if unreadable:
             raise CommandError(
                 f"Cannot be read with any field key: {', '.join(unreadable)}. Put the "
