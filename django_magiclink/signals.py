@@ -27,8 +27,8 @@ approval_reported = Signal()
 #: * ``reported``: ``approval``, as not asked for by the user
 security_notice = Signal()
 
-#: A key of an endpoint was ``entered``, ``put to use``, ``put back`` or ``deleted``, and
-#: that is committed. Sent with ``endpoint``, ``key`` (an ``ApiKey``; its secret is
+#: A key of an endpoint was ``entered``, ``put to use``, ``put back`` or ``deleted``,
+#: and that is committed. Sent with ``endpoint``, ``key`` (an ``ApiKey``; its secret is
 #: sealed), ``action`` and ``user``: ``None`` if it was a command, or went with its
 #: endpoint.
 key_changed = Signal()
