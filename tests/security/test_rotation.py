@@ -74,22 +74,26 @@ class Administrator:
         self._pk = pk
         self.page = f"{ADMIN}/{pk}/key/"
 
-    def rotate(self, over, spoil):
-        """Replace the key and go back, in turns, until it is ``over``."""
+    def unlock(self):
+        """Confirm by phone, which holds for five minutes."""
         problem = self._post(self.page, {"action": "unlock"})
         started = self._visitor.start(problem).json
         until(lambda: self._visitor.get(started["status_url"]).json["final"])
+
+    def rotate(self, over, spoil):
+        """Replace the key and go back, in turns, until it is ``over``."""
+        self.unlock()
         while not over.wait(PAUSE):
             secret = self._sandbox.issue_key()
             if spoil:
                 self._sandbox.revoke_key(secret)
-            self._act("enter", name=f"key {self.turns}", secret=secret)
-            self._act("use", key=self._key("activated IS NULL"))
+            self.act("enter", name=f"key {self.turns}", secret=secret)
+            self.act("use", key=self.key("activated IS NULL"))
             self.turns += 1
             if self.turns % 3 == 0:
-                self._act("back", key=self._key("retired IS NOT NULL"))
+                self.act("back", key=self.key("retired IS NOT NULL"))
 
-    def _key(self, where):
+    def key(self, where):
         """Return the id of the key that the page shows then."""
         [[pk]] = self._site.database.query(
             f"SELECT id FROM django_magiclink_apikey WHERE {where} AND"
@@ -97,7 +101,7 @@ class Administrator:
         )
         return pk
 
-    def _act(self, action, **fields):
+    def act(self, action, **fields):
         fields |= {"action": action, "origin": self._sandbox.url}
         answer = self._post(self.page, fields)
         assert answer.status == 302
@@ -160,3 +164,25 @@ def test_a_key_that_does_not_work_is_seen(site, sandbox):
     results, _ = ended(site, sandbox, 5, spoil=True)
 
     assert "failed" in results
+
+
+def test_of_many_who_replace_a_key_at_once_none_breaks_it(site, sandbox):
+    admin = Administrator(site, sandbox)
+    admin.add("busy")
+    admin.unlock()
+
+    def enter(number):
+        admin.act("enter", name=f"key {number}", secret=f"{number:040}")
+
+    site.together(16, enter)
+    staged = admin.key("activated IS NULL")
+    site.together(16, lambda number: admin.act("use", key=staged))
+    site.together(16, lambda number: admin.act("back", key=staged))
+    before = admin.key("retired IS NOT NULL")
+    site.together(16, lambda number: admin.act("back", key=before))
+
+    keys = site.database.query(
+        "SELECT activated IS NOT NULL AND retired IS NULL FROM django_magiclink_apikey"
+    )
+    # The first one, and the last of the sixteen that was kept.
+    assert sorted(in_use for [in_use] in keys) == [False, True]
