@@ -133,6 +133,12 @@ def bucket_of(purpose: str) -> str:
     return purpose if purpose in _BUCKETS else "owner"
 
 
+def reach() -> timedelta:
+    """Return how long ago may be what makes a lock: one more decline, or a report."""
+    lock = value_of("lock_seconds") or 0
+    return timedelta(seconds=max(_DAY + lock, 2 * lock))
+
+
 def is_limit(value: object) -> bool:
     """Tell whether ``value`` can be a limit."""
     return value is None or (type(value) is int and value > 0)
@@ -147,15 +153,12 @@ def _reached(approval: Approval) -> Iterator[Reached]:
 
 def _groups(approval: Approval) -> list[list[Prompt]]:
     """The prompts that count, of its number and of its user, whoever shares them."""
-    lock = value_of("lock_seconds") or 0
-    # So long ago may be what makes a lock: one more decline, or a report.
-    window = max(_DAY + lock, 2 * lock)
     rows = (
         Approval.objects.primary()
         .filter(
             Q(number_hash=approval.number_hash) | Q(user=approval.user_id),
             purpose__in=_BUCKETS.get(approval.purpose, _OWNER),
-            created__gte=timezone.now() - timedelta(seconds=window),
+            created__gte=timezone.now() - reach(),
             # One that never left has rung no phone.
             sent__isnull=False,
         )

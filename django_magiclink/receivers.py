@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth import SESSION_KEY, get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.contrib.sessions.backends.base import SessionBase
@@ -50,6 +51,17 @@ def end_deactivated(sender: type, instance: Any, raw: bool = False, **kw: Any) -
     # Only what was loaded: a save of something else must not cost a query more.
     if not instance.__dict__.get("is_active", True):
         approvals.revoke(instance.pk)
+
+
+def end_deleted_user(instance: Any, **kwargs: Any) -> None:
+    """End what a user was granted who is about to go, and what is still asked."""
+    approvals.revoke(instance.pk)
+
+
+# Each by name: a receiver for all models would make every deletion read its rows.
+for _model in apps.get_models():
+    if issubclass(_model, get_user_model()):
+        pre_delete.connect(end_deleted_user, sender=_model)
 
 
 @receiver(post_save, sender=PhoneNumber)

@@ -13,11 +13,12 @@ from django.utils import timezone
 
 from .approvals import expire
 from .conf import app_settings
+from .limits import reach
 from .models import Approval
 from .signals import approvals_purged
-from .statistics import gather
-from .status import UNDECIDED, Status
-from .tallies import forget
+from .statistics import settle
+from .status import GRANTED, UNDECIDED, Status
+from .tallies import seal
 
 logger = logging.getLogger("django_magiclink")
 
@@ -39,27 +40,25 @@ def purge(days: int | None = None, batch: int = BATCH, grants: int = GRANTS) -> 
     Delete what is older than ``MAGICLINK_RETENTION_DAYS`` or ``days``; return how many.
 
     What is still asked or still holds a phone stays, and so does what was accepted
-    within ``grants`` days and not used up: a guard may let it pass. Of that only what
-    is personal is blanked. Each batch is a transaction of its own, so this may be
-    killed at any time, started again, and run twice at once.
+    within ``grants`` days and not used up: a guard may let it pass. So does what a lock
+    may come of. Of those only what is personal is blanked. Each batch is a transaction
+    of its own, so this may be killed at any time, started again, and run twice at once.
     """
+    if batch < 1:
+        raise ValueError("A batch has one row at least.")
     before = _before(days)
-    deleted = blanked = 0
+    old, live = _deletable(before, grants), _kept(before, grants)
+    # The dashboard goes on counting what is deleted.
+    settle(timezone.now())
+    seal(before)
+    done = {"deleted": 0, "blanked": 0}
     try:
-        for count in _in_batches(_deletable(before, grants), batch, _delete):
-            deleted += count
-        for count in _in_batches(_kept(before, grants), batch, _blank):
-            blanked += count
-        forget(before)
+        for name, rows, act in ("deleted", old, _delete), ("blanked", live, _blank):
+            for count in _in_batches(rows, batch, act):
+                done[name] += count
     finally:
-        logger.info(
-            "%d approvals from before %s were deleted, and %d blanked.",
-            deleted,
-            before.isoformat(timespec="seconds"),
-            blanked,
-        )
-        approvals_purged.send_robust(Approval, rows=deleted, before=before)
-    return deleted
+        _tell(before, **done)
+    return done["deleted"]
 
 
 def tidy() -> int:
@@ -69,7 +68,7 @@ def tidy() -> int:
     What is settled is counted for the dashboard too, so that nobody waits for it there.
     """
     expired = expire()
-    gather("30d", timezone.now())
+    settle(timezone.now())
     return expired
 
 
@@ -82,7 +81,24 @@ def _before(days: int | None) -> datetime:
     days = app_settings.RETENTION_DAYS if days is None else days
     if days < 1:
         raise ValueError("Approvals are kept for a day at least.")
-    return timezone.now() - timedelta(days=days)
+    return _ago(days)
+
+
+def _ago(days: int) -> datetime:
+    try:
+        return timezone.now() - timedelta(days=days)
+    except OverflowError as error:
+        raise ValueError("There is no time so long ago.") from error
+
+
+def _tell(before: datetime, deleted: int, blanked: int) -> None:
+    logger.info(
+        "%d approvals from before %s were deleted, and %d blanked.",
+        deleted,
+        before.isoformat(timespec="seconds"),
+        blanked,
+    )
+    approvals_purged.send_robust(Approval, rows=deleted, before=before)
 
 
 def _deletable(before: datetime, grants: int) -> QuerySet[Approval]:
@@ -92,19 +108,30 @@ def _deletable(before: datetime, grants: int) -> QuerySet[Approval]:
         Q(status__in=UNDECIDED, deadline__gte=doubt)
         | Q(live_slot__isnull=False, live_until__gte=doubt)
         | _granting(grants)
+        | _locking()
     )
     return old.exclude(live)
 
 
 def _kept(before: datetime, grants: int) -> QuerySet[Approval]:
-    rows = Approval.objects.primary().filter(_granting(grants), created__lt=before)
+    kept = _granting(grants) | _locking()
+    rows = Approval.objects.primary().filter(kept, created__lt=before)
     return rows.exclude(**_BLANK)
 
 
 def _granting(grants: int) -> Q:
-    since = timezone.now() - timedelta(days=grants) - _CLOCK
+    if grants < 0:
+        raise ValueError("The days of grants are no less than 0.")
+    since = _ago(grants + _CLOCK.days)
     # Not "answered", which is empty in rows that another hand has written.
-    return Q(status=Status.ACCEPTED, created__gte=since)
+    # Without its user it grants nothing.
+    return Q(status=Status.ACCEPTED, created__gte=since, user__isnull=False)
+
+
+def _locking() -> Q:
+    """What a purge would lift a lock by, or make one weaker that is yet to come."""
+    since = timezone.now() - reach() - _CLOCK
+    return Q(created__gte=since, sent__isnull=False) & ~Q(status__in=GRANTED)
 
 
 def _in_batches(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from django.utils.timezone import get_current_timezone
+from django.utils.timezone import get_current_timezone, is_aware
 
 #: Seconds after which nothing that was created in a span can be open any more: longer
 #: than the longest wait, its grace, and the typing of a code together.
@@ -16,7 +16,7 @@ _HOUR = timedelta(hours=1)
 
 
 class Span(NamedTuple):
-    """From ``start``, and up to before ``end``; both in UTC."""
+    """From ``start``, and up to before ``end``; both in UTC, or naive as ``now`` is."""
 
     start: datetime
     end: datetime
@@ -52,18 +52,21 @@ def settled(span: Span, now: datetime) -> Iterator[Span]:
         start += _HOUR
 
 
+def on_the_wall(moment: datetime) -> datetime:
+    """Return what a person's clock shows then; without ``USE_TZ`` that is as it is."""
+    return moment.astimezone(get_current_timezone()) if is_aware(moment) else moment
+
+
 def _hours(now: datetime, number: int) -> list[datetime]:
-    local = now.astimezone(get_current_timezone())
-    current = _utc(local.replace(minute=0, second=0, microsecond=0))
+    current = _utc(on_the_wall(now).replace(minute=0, second=0, microsecond=0))
     return [current + _HOUR * step for step in range(1 - number, 2)]
 
 
 def _parts(now: datetime, hours: int, number: int) -> list[datetime]:
     """The beginnings of so many parts of days, and the end of the last."""
-    here = get_current_timezone()
-    midnight = now.astimezone(here).replace(
-        hour=0, minute=0, second=0, microsecond=0, tzinfo=None
-    )
+    local = on_the_wall(now)
+    here = local.tzinfo
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     # On the wall clock, and only then in UTC: a day may have 23 hours, or 25.
     walls = [
         midnight + timedelta(hours=hours * step)
@@ -75,4 +78,4 @@ def _parts(now: datetime, hours: int, number: int) -> list[datetime]:
 
 
 def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    return moment.astimezone(UTC) if is_aware(moment) else moment

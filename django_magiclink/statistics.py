@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.db.models import Count, QuerySet
 
 from .models import Approval
-from .spans import Span, settled, spans_of
+from .spans import RANGES, Span, settled, spans_of
 from .status import UNDECIDED, Status
 from .tallies import RESOLUTION, count, tallies_of
 
@@ -70,6 +70,12 @@ def gather(name: str, now: datetime) -> Statistics:
         endpoints=_summed_by_name(counts["endpoints"] for counts in flat),
         times=Counter({int(time): number for time, number in times.items()}),
     )
+
+
+def settle(now: datetime) -> None:
+    """Count what is settled of every range, so that nobody waits for it later."""
+    for name in RANGES:
+        gather(name, now)
 
 
 def _summed(counted: Iterable[Mapping[str, int]]) -> Counter[str]:

@@ -36,9 +36,13 @@ RESOLUTION = 0.5
 _KEPT = timedelta(days=32)
 
 
-def forget(before: datetime) -> None:
-    """Delete the tallies of what began ``before``, whose approvals are being purged."""
-    _known().filter(start__lt=before).delete()
+def seal(before: datetime) -> None:
+    """Keep the counts of what began ``before`` as they are: its rows are to go."""
+    old = _known().filter(start__lt=before)
+    rows = [tally for tally in old if tally.counts["undecided"] is not None]
+    for tally in rows:
+        tally.counts["undecided"] = None
+    _known().bulk_update(rows, ["counts"], batch_size=100)
 
 
 class _Times(Func):
@@ -75,13 +79,13 @@ def tallies_of(parts: list[Span], now: datetime) -> dict[Span, dict[str, Any]]:
     for part in parts:
         counts = known.get(part)
         # One that was overdue when it was counted may have been given up since.
-        if counts is None or counts["undecided"] != rows[part]:
+        if counts is None or counts["undecided"] not in (None, rows[part]):
             counts = count(part, now)
             _keep(part, counts)
             made = True
         found[part] = counts
     if made:
-        forget(now - _KEPT)
+        _known().filter(start__lt=now - _KEPT).delete()
     return found
 
 

@@ -19,12 +19,12 @@ from django.test import Client
 from django.urls import path
 from django.utils import timezone
 
+from django_magiclink import retention
 from django_magiclink.models import ApiKey, Approval, Endpoint, Tally
 from django_magiclink.outcomes import OUTCOMES, Outcome
 from django_magiclink.spans import RANGES, spans_of
 from django_magiclink.statistics import gather, within
 from django_magiclink.status import UNDECIDED, Status
-from django_magiclink.tallies import forget
 
 from .servers import PostgreSQL
 
@@ -359,13 +359,14 @@ def test_where_nothing_locks_no_lock_is_told(viewer, settings):
     assert rows(viewer, "locks") == []
 
 
+@pytest.mark.parametrize("name", RANGES)
 @pytest.mark.covers("R32")
-def test_housekeeping_counts_so_that_nobody_waits(viewer):
+def test_housekeeping_counts_so_that_nobody_waits(viewer, name):
     ask(Status.ACCEPTED, ago=86400)
     call_command("magiclink_expire", stdout=StringIO())
     counted = set(Tally.objects.values_list("pk", flat=True))
 
-    viewer.get(f"{PAGE}?range=30d")
+    viewer.get(f"{PAGE}?range={name}")
 
     assert counted
     assert set(Tally.objects.values_list("pk", flat=True)) == counted
@@ -571,15 +572,47 @@ def test_tallies_are_not_kept_for_ever(viewer, now):
     assert Tally.objects.count() < 60
 
 
-def test_what_is_purged_is_forgotten(viewer):
-    old = ask(Status.ACCEPTED, ago=20 * 86400)
-    ask(Status.ACCEPTED, ago=5 * 86400)
-    assert gather("30d", NOW)
+@pytest.mark.parametrize("name", ["7d", "30d"])
+def test_what_is_purged_stays_counted(viewer, now, name):
+    anna = get_user_model().objects.create_user("anna")
+    for ago in (3 * 86400, 5 * 86400):
+        ask(Status.ACCEPTED, ago=ago, user=anna)
+        for status in (Status.REJECTED, Status.EXPIRED, Status.SENT):
+            ask(status, ago=ago)
+    ask(Status.REJECTED, ago=3600)
+    before = gather(name, NOW)
 
-    old.delete()
-    forget(NOW - timedelta(days=10))
+    retention.purge(days=2)
+    retention.purge(days=1, grants=1)
+    after = gather(name, NOW)
 
-    assert sum(each.total() for each in gather("30d", NOW).series) == 1
+    assert before.outcomes.total() == 9
+    assert Approval.objects.count() == 1
+    assert after == before
+    now.shift(3600)
+    retention.purge(days=1)
+    assert gather(name, timezone.now()).outcomes == before.outcomes
+
+
+def test_a_purge_counts_what_it_deletes_first(viewer):
+    ask(Status.REJECTED, ago=20 * 86400)
+
+    retention.purge(days=7)
+
+    assert gather("30d", NOW).outcomes == {Outcome.DECLINED: 1}
+
+
+@pytest.mark.parametrize("name", RANGES)
+@pytest.mark.parametrize("url", [PAGE, DATA])
+def test_without_time_zones_there_is_a_dashboard_too(viewer, settings, name, url):
+    ask(Status.ACCEPTED, took=5)
+    anna = get_user_model().objects.create_user("anna")
+    lock(anna, Status.REJECTED, 3, number_hash="a" * 64)
+    settings.USE_TZ = False
+
+    answer = viewer.get(url, {"range": name})
+
+    assert answer.status_code == 200
 
 
 def test_a_tally_has_no_personal_data(viewer):

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.utils import formats, timezone
+from django.utils import formats
 from django.utils.translation import gettext as _
 
 from ..outcomes import Outcome
+from ..spans import on_the_wall
 
 Figures = dict[str, Any]
 Cell = str | int
@@ -68,8 +69,8 @@ def share(part: int, whole: int) -> str:
 
 def clock(moment: datetime, now: datetime) -> str:
     """Return a time on the user's clock, with its day unless that is today."""
-    local = timezone.localtime(moment)
+    local = on_the_wall(moment)
     text = formats.time_format(local, "H:i:s")
-    if local.date() == timezone.localtime(now).date():
+    if local.date() == on_the_wall(now).date():
         return text
     return f"{formats.date_format(local, 'SHORT_DATE_FORMAT')} {text}"

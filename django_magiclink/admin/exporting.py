@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from asgiref.sync import sync_to_async
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.contenttypes.models import ContentType
@@ -31,6 +31,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import exports
 from ..models import Approval
 from ..signals import approvals_exported
+from .listing import BoundedPaginator
 
 logger = logging.getLogger("django_magiclink")
 
@@ -66,8 +67,13 @@ class ExportMixin(admin.ModelAdmin):
     @admin.action(description=_("Export as CSV"), permissions=["export"])
     def export_selected(
         self, request: HttpRequest, queryset: QuerySet
-    ) -> HttpResponseBase:
+    ) -> HttpResponseBase | None:
         across = request.POST.get("select_across") == "1"
+        # Of a list that is cut, "all" is more than it says.
+        if across and BoundedPaginator(queryset, 1).is_cut:
+            text = _("The list ends before that. Use the button above it for all rows.")
+            self.message_user(request, text, messages.ERROR)
+            return None
         chosen = {} if across else {"selected": str(queryset.count())}
         return _export(request, queryset, request.GET.dict() | chosen)
 

@@ -15,6 +15,7 @@ from ..locks import in_force
 from ..models import ApiKey
 from ..models.api_key import IN_USE
 from ..outcomes import Outcome
+from ..spans import on_the_wall
 from ..statistics import (
     Statistics,
     gather,
@@ -86,9 +87,8 @@ def _median(times: Counter[int]) -> str:
 
 
 def _over_time(name: str, statistics: Statistics) -> Figures:
-    here = timezone.get_current_timezone()
     labels = [
-        formats.date_format(span.start.astimezone(here), _FORMATS[name])
+        formats.date_format(on_the_wall(span.start), _FORMATS[name])
         for span in statistics.spans
     ]
     rows: list[list[Cell]] = [
@@ -200,7 +200,7 @@ def _locks(now: datetime) -> Figures:
 
 
 def _keys() -> Figures:
-    today = timezone.localdate()
+    today = on_the_wall(timezone.now()).date()
     keys = ApiKey.objects.filter(IN_USE, expires_on__lte=today + timedelta(days=NEAR))
     rows: list[list[Cell]] = [
         [

@@ -14,6 +14,7 @@ from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.db import connections, router
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -124,7 +125,7 @@ class UserFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet | None:
         value = self.value()
-        return _filtered(queryset, "user", value) if value else None
+        return queryset.filter(user=_user_pk(value)) if value else None
 
 
 class TimeFilter(admin.SimpleListFilter):
@@ -144,17 +145,34 @@ class TimeFilter(admin.SimpleListFilter):
 
 
 def _filtered(queryset: QuerySet, column: str, value: str) -> QuerySet:
-    try:
-        if "\0" in value:
-            raise ValueError("PostgreSQL takes none.")
-        return queryset.filter(**{column: value})
-    except (ValidationError, ValueError) as error:
-        raise IncorrectLookupParameters from error
+    # PostgreSQL takes none.
+    if "\0" in value:
+        raise IncorrectLookupParameters
+    return queryset.filter(**{column: value})
 
 
 def _name(pk: str) -> str:
-    try:
-        user = get_user_model()._default_manager.filter(pk=pk).first()
-    except (ValidationError, ValueError) as error:
-        raise IncorrectLookupParameters from error
+    user = get_user_model()._default_manager.filter(pk=_user_pk(pk)).first()
     return str(user.get_username()) if user else pk
+
+
+def _user_pk(text: str) -> Any:
+    """Return what ``text`` is as a primary key of users, and as no database refuses."""
+    field: Any = get_user_model()._meta.pk
+    while field.remote_field:
+        field = field.target_field
+    try:
+        value = field.to_python(text)
+    except ValidationError as error:
+        raise IncorrectLookupParameters from error
+    if isinstance(value, int):
+        kind = field.get_internal_type()
+        least, most = connections[router.db_for_read(Approval)].ops.integer_field_range(
+            kind
+        )
+        fits = least <= value <= most
+    else:
+        fits = "\0" not in str(value)
+    if not fits:
+        raise IncorrectLookupParameters
+    return value

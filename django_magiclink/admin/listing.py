@@ -7,16 +7,18 @@ from datetime import date, datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.contrib.auth import get_user_model
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.utils import timezone
+from django.http import HttpRequest
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from ..models import Approval
+from ..spans import on_the_wall
 
 #: Rows that the list leads to: a filter or a search finds what lies further back.
 MOST_ROWS = 1000
@@ -26,6 +28,8 @@ SEARCHED_ROWS = 10_000
 _MOST_USERS = 10
 #: Up to so many days each one has its link, then each month, then each year.
 _MOST_DAYS, _MOST_MONTHS = 62, 24
+
+_DATE_PARTS = ["created__year", "created__month", "created__day"]
 
 
 class BoundedPaginator(Paginator):
@@ -48,10 +52,7 @@ class AuditList(ChangeList):
     @property
     def days(self) -> dict[str, Any]:
         """What Django's template of a date hierarchy shows."""
-        prefix = f"{self.date_hierarchy}__"
-        parts = [f"{prefix}{name}" for name in ("year", "month", "day")]
-        given = takewhile(self.params.__contains__, parts)
-        chosen = [int(str(self.params[part])) for part in given]
+        prefix, parts, chosen = "created__", _DATE_PARTS, self._chosen()
         back = {"title": _("All dates"), "link": self.get_query_string({}, [prefix])}
         links = [
             {
@@ -63,6 +64,34 @@ class AuditList(ChangeList):
             for title, values in _periods(chosen)
         ]
         return {"show": True, "back": back if chosen else None, "choices": links}
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        self._chosen()
+        return super().get_filters(request)
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str]:
+        # By anything else all rows would be sorted for one page.
+        oldest_first = [
+            str(at) for at, name in enumerate(self.list_display) if name == "created"
+        ]
+        is_asked = self.params.get(ORDER_VAR) in oldest_first
+        return ["created", "pk"] if is_asked else ["-created", "-pk"]
+
+    def _chosen(self) -> list[int]:
+        """The year, month and day that are chosen, as far as they are."""
+        given = list(takewhile(self.params.__contains__, _DATE_PARTS))
+        # A month of every year would be looked for in all rows.
+        if not set(_DATE_PARTS).intersection(self.params) <= set(given):
+            raise IncorrectLookupParameters
+        try:
+            chosen = [int(str(self.params[part])) for part in given]
+            begins = date(*[*chosen, *(1970, 1, 1)[len(chosen) :]])
+        except (ValueError, OverflowError) as error:
+            raise IncorrectLookupParameters from error
+        # There must be a day before and after it, for time zones.
+        if not date.min.year < begins.year < date.max.year:
+            raise IncorrectLookupParameters
+        return chosen
 
 
 def found_by(rows: QuerySet[Approval], term: str) -> QuerySet[Approval]:
@@ -131,4 +160,4 @@ def _days() -> list[date]:
 
 
 def _local_date(time: datetime) -> date:
-    return (timezone.localtime(time) if timezone.is_aware(time) else time).date()
+    return on_the_wall(time).date()

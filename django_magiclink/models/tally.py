@@ -10,7 +10,7 @@ class Tally(models.Model):
     The counts of one span of time in which nothing is open any more.
 
     It has no personal data. Whoever looks fills it, and it can be deleted at any time:
-    it is then counted anew.
+    it is then counted anew, of what has not been purged.
     """
 
     start = models.DateTimeField()

@@ -2,19 +2,22 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 import time_machine
 from django.contrib import admin as django_admin
 from django.contrib.admin.models import LogEntry
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import connection
+from django.db.models import CharField
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_magiclink.admin import listing
+from django_magiclink.admin import filters, listing
 from django_magiclink.admin.timeline import steps
 from django_magiclink.admin.users import PhoneNumberInline, RecentApprovalsInline
 from django_magiclink.models import Approval, Endpoint, PhoneNumber
@@ -181,13 +184,52 @@ def test_a_filter_offers_a_bounded_number(admin):
     assert len(queries) < 50
 
 
-@pytest.mark.parametrize(
-    "query", ["user=x", "scope=%00", "user=%00", "created__year=x"]
-)
-def test_a_filter_that_cannot_be_is_said(admin, query):
-    answer = admin.get(f"{LIST}?{query}")
+IMPOSSIBLE = [
+    *("user=x", "user=%00", "user=1.5", f"user={2**64}", f"user=-{2**64}"),
+    *("user=" + "9" * 5000, "scope=%00", "endpoint_name=%00"),
+    *("created__year=x", "created__year=0", "created__year=1", "created__year=-5"),
+    *("created__year=9999", "created__year=9999&created__month=12&created__day=31"),
+    *("created__month=2", "created__day=1", "created__year=2026&created__day=1"),
+    *("created__year=2026&created__month=13", f"created__year={2**64}"),
+    "created__year=2026&created__month=2&created__day=31",
+]
+
+
+@pytest.mark.parametrize("query", IMPOSSIBLE)
+@pytest.mark.parametrize("where", ["", "export/"])
+def test_a_filter_that_cannot_be_is_said(admin, where, query):
+    answer = admin.get(f"{LIST}{where}?{query}")
 
     assert answer.headers["Location"].endswith("?e=1")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(f"user={2**63 - 1}", "created__year=9998&created__month=12&created__day=31"),
+        *("created__year=2&created__month=1", "q=%00", "state=%00", "within=x"),
+        *("o=x", "o=99", "o=-1", "o=6.-1", "created__year=%D9%A2%D9%A0%D9%A2%D9%A6"),
+    ],
+)
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_no_query_breaks_the_list(admin, settings, zone, query):
+    settings.TIME_ZONE = zone
+    make()
+
+    assert admin.get(f"{LIST}?{query}").status_code == 200
+    assert admin.get(f"{LIST}export/?{query}").getvalue()
+
+
+@pytest.mark.parametrize("is_relation", [True, False])
+def test_a_users_key_may_be_text(admin, monkeypatch, is_relation):
+    key = CharField()
+    if is_relation:
+        key = SimpleNamespace(remote_field=True, target_field=key)
+    monkeypatch.setattr(get_user_model()._meta, "pk", key)
+
+    with pytest.raises(IncorrectLookupParameters):
+        filters._user_pk("\0")
+    assert filters._user_pk("a+b") == "a+b"
 
 
 @pytest.mark.parametrize("column", ["binding", "code", "number_hash", "session_hash"])
@@ -325,10 +367,22 @@ def test_without_time_zones_there_are_dates_too(admin, settings):
     assert dates(admin) == ["May 17"]
 
 
-def test_one_page_does_not_sort_all_rows(admin):
-    headers = admin.get(LIST).context["cl"]
+@pytest.mark.parametrize("order", ["", "2", "3", "6", "-6", "6.-1", "1.6"])
+def test_one_page_does_not_sort_all_rows(admin, order):
+    newest = make(text="b", created=NOW)
+    older = make(text="a", created=NOW - timedelta(days=1))
+    headers = admin.get(f"{LIST}?o={order}").context["cl"]
 
     assert headers.model_admin.get_sortable_by(None) == ["created"]
+    assert headers.queryset.query.order_by == ("-created", "-pk")
+    assert rows(admin, f"?o={order}") == [newest.pk, older.pk]
+
+
+def test_the_list_goes_from_the_oldest_as_well(admin):
+    newest, older = make(created=NOW), make(created=NOW - timedelta(days=1))
+
+    assert rows(admin, "?o=1") == [older.pk, newest.pk]
+    assert rows(admin, "?o=-1") == [newest.pk, older.pk]
 
 
 def test_the_timeline_has_each_step_and_the_seconds_between(admin, user):

@@ -1,5 +1,7 @@
 """What ends a grant ends it at once, wherever sessions are kept."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
@@ -9,6 +11,7 @@ from django.utils import timezone
 
 from django_magiclink import approvals
 from django_magiclink.models import Approval, PhoneNumber
+from django_magiclink.signals import approval_changed
 from django_magiclink.status import Status
 
 from ..conftest import Browser
@@ -192,6 +195,38 @@ def test_it_ends_in_the_audit_too(event, user, endpoint, sandbox, settings):
     assert Approval.objects.get().status == (
         Status.ACCEPTED if kept else Status.REVOKED
     )
+
+
+@pytest.mark.covers("R51")
+@pytest.mark.parametrize("has_phone", [True, False])
+def test_a_user_who_is_deleted_leaves_no_grant_behind(user, has_phone, told):
+    if not has_phone:
+        PhoneNumber.objects.all().delete()
+    granted = Approval.objects.create(user=user, status=Status.ACCEPTED)
+    later = timezone.now() + timedelta(seconds=60)
+    asked = Approval.objects.create(user=user, status=Status.SENT, deadline=later)
+
+    user.delete()
+
+    granted.refresh_from_db()
+    asked.refresh_from_db()
+    assert (granted.status, asked.status) == (Status.REVOKED, Status.CANCELLED)
+    assert sorted(told) == sorted(
+        [(granted.pk, Status.REVOKED), (asked.pk, Status.CANCELLED)]
+    )
+
+
+@pytest.fixture
+def told():
+    """What the signal told."""
+    heard = []
+
+    def receive(sender, pk, status, **kwargs):
+        heard.append((pk, status))
+
+    approval_changed.connect(receive)
+    yield heard
+    approval_changed.disconnect(receive)
 
 
 def test_a_number_that_is_not_yet_proved_ends_nothing(user, endpoint, sandbox):

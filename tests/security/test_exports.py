@@ -14,6 +14,7 @@ from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from django_magiclink import exports
+from django_magiclink.admin import listing
 from django_magiclink.models import Approval
 from django_magiclink.signals import approvals_exported
 from django_magiclink.status import Status
@@ -303,6 +304,20 @@ def test_all_of_a_list_can_be_selected(admin, exported):
 
     assert len(found) == 2
     assert exported == [("root", 2, {"scope": "a"})]
+
+
+@pytest.mark.covers("R53")
+def test_all_of_a_list_that_is_cut_is_more_than_it_says(admin, exported, monkeypatch):
+    monkeypatch.setattr(listing, "MOST_ROWS", 3)
+    approvals = [Approval.objects.create() for _ in range(4)]
+    action = {"action": "export_selected", "_selected_action": [approvals[0].pk]}
+
+    answer = admin.post(LIST, action | {"select_across": "1"}, follow=True)
+
+    assert "Use the button above it for all rows." in answer.text
+    assert exported == []
+    assert len(table(admin.get(EXPORT))) == 4
+    assert len(table(admin.post(LIST, action))) == 1
 
 
 @pytest.mark.covers("R53", "A57")
