@@ -53,6 +53,10 @@ def has_nonce(session: SessionBase) -> bool:
     return bool(session.get(NONCE_KEY, (None,))[0] == _owner(session))
 
 
+#: Of the session's hash, enough to tell sessions apart and too little to be of use.
+SHORT_HASH = 8
+
+
 def session_hash(session: SessionBase) -> str:
     """Return what stands for the session in an approval's row."""
     return _hmac("session", nonce(session))

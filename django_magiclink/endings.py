@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.db import router, transaction
@@ -26,7 +27,7 @@ logger = logging.getLogger("django_magiclink")
 DOUBT = 86400
 
 
-def cancel(pk: uuid.UUID, kind: str = "") -> bool:
+def cancel(pk: uuid.UUID, kind: str = "", by: Any = None) -> bool:
     """
     Give an undecided approval up, and tell whether this call did it.
 
@@ -34,19 +35,19 @@ def cancel(pk: uuid.UUID, kind: str = "") -> bool:
     it is answered there or its time is up. What it answers then grants nothing.
     ``kind`` is kept as the ``error_kind``: empty if the user has cancelled.
     """
+    end = partial(Approval.objects.advance, pk, Status.CANCELLED, by=by)
     unsent = Q(status=Status.PENDING)
-    return Approval.objects.advance(
-        pk, Status.CANCELLED, where=unsent, live_slot=None, error_kind=kind
-    ) or Approval.objects.advance(pk, Status.CANCELLED, error_kind=kind)
+    return end(where=unsent, live_slot=None, error_kind=kind) or end(error_kind=kind)
 
 
-def revoke(user: Any, session: str | None = None) -> int:
+def revoke(user: Any, session: str | None = None, by: Any = None) -> int:
     """
     End every grant of ``user`` and give up what is still asked; return how many.
 
-    With ``session``, the hash of one, only those of that session.
+    With ``session``, the hash of one, only those of that session. ``by`` is the user
+    who does it, for the audit.
     """
-    return _end(Q(user=user) if session is None else Q(session_hash=session))
+    return _end(Q(user=user) if session is None else Q(session_hash=session), by)
 
 
 def revoke_endpoint(endpoint: Endpoint) -> int:
@@ -105,14 +106,14 @@ def expire() -> int:
     )
 
 
-def _end(whose: Q) -> int:
+def _end(whose: Q, by: Any = None) -> int:
     live = Approval.objects.primary().filter(
         whose, status__in=[*UNDECIDED, Status.ACCEPTED]
     )
     return sum(
         # The answer may come between the two looks, so the first is had again.
-        Approval.objects.advance(pk, Status.REVOKED)
-        or cancel(pk, "withdrawn")
-        or Approval.objects.advance(pk, Status.REVOKED)
+        Approval.objects.advance(pk, Status.REVOKED, by=by)
+        or cancel(pk, "withdrawn", by)
+        or Approval.objects.advance(pk, Status.REVOKED, by=by)
         for pk in list(live.values_list("pk", flat=True))
     )

@@ -16,6 +16,7 @@ from typing import Any
 from django.dispatch import receiver
 from django.utils import timezone
 
+from .binding import SHORT_HASH
 from .signals import (
     approval_changed,
     approval_refused,
@@ -36,7 +37,7 @@ EVENTS = {
     "refused": "a phone is not asked; `outcome` is the reason, `limit` which one",
     "sent": "the phone is asked",
     "confirming": "accepted on the phone, a code is to be typed",
-    "accepted": "the grant; `duration` is how long the phone took",
+    "accepted": "the grant; `duration` is how long it took, a typed code included",
     "consumed": "used by its one request",
     "revoked": "ended: logout, deactivation, another phone, a report, staff",
     "rejected": "declined on the phone",
@@ -53,7 +54,6 @@ EVENTS = {
     "purged": "`rows` from before `before` were deleted",
 }
 
-_SHORT_HASH = 8
 _COLUMNS = (
     "user_id",
     "user_name",
@@ -72,10 +72,13 @@ class JSONFormatter(logging.Formatter):
     """Prints an event, or any other record, as one line of ASCII JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        event = getattr(record, "event", None) or {
-            "time": _utc(datetime.fromtimestamp(record.created, UTC)),
-            "message": record.getMessage(),
-        }
+        event = getattr(record, "event", None)
+        # Others may call something of theirs so.
+        if not isinstance(event, dict):
+            event = {
+                "time": _utc(datetime.fromtimestamp(record.created, UTC)),
+                "message": record.getMessage(),
+            }
         line = {"logger": record.name, "level": record.levelname, **event}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -125,8 +128,9 @@ def _requested(sender: Any, approval: Any, **kwargs: Any) -> None:
 @_if_heard
 def _changed(sender: Any, pk: Any, status: Any, **kwargs: Any) -> None:
     row = sender.objects.primary().filter(pk=pk).values(*_COLUMNS).first()
+    by = getattr(kwargs.get("by"), "pk", None)
     if row is None:
-        emit(status.value, approval=pk, outcome=status.value)
+        emit(status.value, approval=pk, outcome=status.value, by=by)
         return
     asked = row["sent"] or row["created"]
     emit(
@@ -135,6 +139,7 @@ def _changed(sender: Any, pk: Any, status: Any, **kwargs: Any) -> None:
         outcome=status.value,
         answer=row["answer_code"],
         error=row["error_kind"],
+        by=by,
         duration=round(max(0.0, (timezone.now() - asked).total_seconds()), 3),
         **_of_row(row),
     )
@@ -204,7 +209,7 @@ def _of_row(row: dict[str, Any]) -> dict[str, Any]:
         "scope": row["scope"],
         "endpoint": row["endpoint_name"],
         "address": row["address"],
-        "session": row["session_hash"][:_SHORT_HASH],
+        "session": row["session_hash"][:SHORT_HASH],
     }
 
 
@@ -215,5 +220,5 @@ def _of_user(user: Any) -> dict[str, Any]:
 
 def _short(values: dict[str, Any]) -> dict[str, Any]:
     kept = ("scope", "limit", "retry_after", "endpoint", "address")
-    session = str(values.get("session_hash") or "")[:_SHORT_HASH]
+    session = str(values.get("session_hash") or "")[:SHORT_HASH]
     return {name: values.get(name) for name in kept} | {"session": session}

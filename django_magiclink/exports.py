@@ -13,13 +13,11 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from .binding import SHORT_HASH
 from .models import Approval
 
 #: Rows that are read at a time, each time by the index and without a cursor held open.
 CHUNK = 500
-
-#: Of the session's hash, enough to tell sessions apart and too little to be of use.
-SHORT_HASH = 8
 
 #: Without it Excel reads UTF-8 as the code page of the machine.
 BOM = "\ufeff"

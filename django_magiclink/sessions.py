@@ -1,4 +1,4 @@
-"""The user's other sessions: found, and ended."""
+"""Sessions: the user's other ones are ended, and one that only looks is not saved."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.http import HttpRequest
 from django.utils import timezone
 
 
@@ -36,6 +37,27 @@ def end_other_sessions(session: SessionBase) -> int:
         # By the store: it may keep a copy in a cache.
         store(key).delete()
     return len(others)
+
+
+def keep_unsaved(request: HttpRequest) -> None:
+    """
+    Let a request that only looks keep its session no longer alive than it was.
+
+    Also with ``SESSION_SAVE_EVERY_REQUEST``. What has changed in it already is saved,
+    such as a login that is signed anew after a new ``SECRET_KEY``.
+    """
+    if not request.session.modified:
+        request.session = _Unsaved(request.session.items())  # type: ignore[assignment]
+
+
+class _Unsaved(dict[str, Any]):
+    # The middleware saves no dict, and everyone else can still read it. Django asks
+    # for the two of whoever is looked at later; the next request does it for good.
+    def cycle_key(self) -> None:
+        return
+
+    def flush(self) -> None:
+        self.clear()
 
 
 def _store() -> Any:

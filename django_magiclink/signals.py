@@ -10,7 +10,8 @@ approval_requested = Signal()
 #: ``limit`` (the one that was reached, if any) and ``retry_after`` (seconds).
 approval_refused = Signal()
 
-#: An approval has moved on. Sent with ``pk`` and its new ``status``.
+#: An approval has moved on. Sent with ``pk``, its new ``status``, and ``by``: the user
+#: who ended it in the admin, else ``None``.
 approval_changed = Signal()
 
 #: Somebody was asked for what they had not asked for. Sent with ``approval`` and the

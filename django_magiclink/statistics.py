@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.core.cache import cache
 from django.db.models import Count, QuerySet
+from django.utils.crypto import salted_hmac
 
 from .models import Approval
 from .spans import RANGES, Span, settled, spans_of
 from .status import UNDECIDED, Status
 from .tallies import RESOLUTION, count, tallies_of
+
+logger = logging.getLogger("django_magiclink")
 
 #: Seconds for which the users with most approvals may be remembered.
 REMEMBERED = 45
@@ -118,13 +122,25 @@ def top_users(start: datetime) -> _Top:
 
     Both as primary keys and numbers, which may be :data:`REMEMBERED` seconds old.
     """
-    key = f"django_magiclink.top_users.{start.timestamp():.0f}"
-    found: _Top | None = cache.get(key)
+    # Of this site alone, as others may share its cache.
+    salt = "django_magiclink.top_users"
+    key = f"{salt}.{salted_hmac(salt, start.isoformat()).hexdigest()}"
+    found: _Top | None = _of_cache(cache.get, key)
     if found is None:
         rows = Approval.objects.primary().filter(created__gte=start, user__isnull=False)
         found = _most(rows), _most(rows.filter(status=Status.REJECTED))
-        cache.set(key, found, REMEMBERED)
+        _of_cache(cache.set, key, found, REMEMBERED)
     return found
+
+
+def _of_cache(act: Callable[..., Any], *values: Any) -> Any:
+    try:
+        return act(*values)
+    except Exception as error:
+        # A cache is there to save time; each has errors of its own, and what they say
+        # may hold its address and password.
+        logger.error("The cache does not work: %s", type(error).__name__)
+        return None
 
 
 def _most(rows: QuerySet[Approval]) -> list[tuple[Any, int]]:

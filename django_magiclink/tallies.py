@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -119,25 +120,27 @@ def count(span: Span, now: datetime) -> dict[str, Any]:
     late = When(status__in=UNDECIDED, deadline__lt=now, then=Value(OVERDUE))
     standing = Case(late, default=F("status"), output_field=CharField())
     groups = rows.order_by().annotate(standing=standing)
-    found: dict[str, Any] = {
-        "outcomes": Counter(),
-        "scopes": defaultdict(Counter),
-        "endpoints": defaultdict(Counter),
-        "times": _count_times(rows),
-        "undecided": 0,
-    }
-    for status, scope, endpoint, number in groups.values_list(
-        "standing", "scope", "endpoint_name"
-    ).annotate(number=Count("*")):
+    counted = groups.values_list("standing", "scope", "endpoint_name")
+    found = _summed(counted.annotate(number=Count("*")))
+    return {**found, "times": _count_times(rows)}
+
+
+def _summed(counted: Iterable[tuple[str, str, str, int]]) -> dict[str, Any]:
+    outcomes: Counter[str] = Counter()
+    scopes: dict[str, Counter[str]] = defaultdict(Counter)
+    endpoints: dict[str, Counter[str]] = defaultdict(Counter)
+    undecided = 0
+    for status, scope, endpoint, number in counted:
         outcome = OUTCOMES.get(status, Outcome.FAILED)
-        for counter in (
-            found["outcomes"],
-            found["scopes"][scope],
-            found["endpoints"][endpoint],
-        ):
+        for counter in (outcomes, scopes[scope], endpoints[endpoint]):
             counter[outcome.value] += number
-        found["undecided"] += number * (status == OVERDUE)
-    return found
+        undecided += number * (status == OVERDUE)
+    return {
+        "outcomes": outcomes,
+        "scopes": scopes,
+        "endpoints": endpoints,
+        "undecided": undecided,
+    }
 
 
 def _count_times(rows: QuerySet[Approval]) -> dict[str, int]:

@@ -38,6 +38,7 @@ from .conf import app_settings
 from .dispatchers import get_dispatcher
 from .exceptions import Busy, Expired, Refused
 from .models import Approval
+from .sessions import keep_unsaved
 from .status import Status
 from .wanted import Wanted
 
@@ -124,9 +125,7 @@ def status(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     approval = _own_approval(request, pk)
     if request.method == "POST":
         return _confirm(request, approval)
-    # Looking must not keep a session alive, also with SESSION_SAVE_EVERY_REQUEST: the
-    # middleware saves no dict, and everyone else can still read it.
-    request.session = dict(request.session.items())  # type: ignore[assignment]
+    keep_unsaved(request)
     response = state(approval)
     patch_vary_headers(response, ["Cookie"])
     return response

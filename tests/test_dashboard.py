@@ -13,9 +13,10 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.cache import cache
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.management import call_command
 from django.db import connections, transaction
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import path
 from django.utils import timezone
 
@@ -23,7 +24,7 @@ from django_magiclink import retention
 from django_magiclink.models import ApiKey, Approval, Endpoint, Tally
 from django_magiclink.outcomes import OUTCOMES, Outcome
 from django_magiclink.spans import RANGES, spans_of
-from django_magiclink.statistics import gather, within
+from django_magiclink.statistics import gather, top_users, within
 from django_magiclink.status import UNDECIDED, Status
 
 from .servers import PostgreSQL
@@ -403,6 +404,57 @@ def test_a_page_that_is_left_open_keeps_no_session_alive(viewer, settings):
 
     assert "sessionid" not in viewer.get(DATA).cookies
     assert "sessionid" in viewer.get(PAGE).cookies
+
+
+@pytest.mark.parametrize("url", [PAGE, DATA])
+def test_a_new_secret_key_logs_no_viewer_out(viewer, settings, url):
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another"
+
+    assert viewer.get(url).status_code == 200
+    assert viewer.get(PAGE).status_code == 200
+
+
+def test_who_may_see_nothing_else_is_led_nowhere_else(db):
+    client = log_in("view_dashboard")
+
+    page = client.get(PAGE).text
+
+    assert client.get(f"{ADMIN}/").status_code == 404
+    assert f'href="{ADMIN}/"' not in page
+    assert 'href="/admin/"' in page
+
+
+def test_where_the_trail_may_be_read_the_page_leads_to_the_app(viewer):
+    assert f'href="{ADMIN}/"' in viewer.get(PAGE).text
+
+
+@pytest.mark.covers("A57")
+def test_what_another_site_has_put_into_the_cache_is_not_shown(viewer, settings):
+    anna = get_user_model().objects.create_user("anna")
+    ask(Status.ACCEPTED, user=anna)
+    with override_settings(SECRET_KEY="of another site"):
+        top_users(gather("24h", NOW).spans[0].start)
+    Approval.objects.all().delete()
+
+    assert rows(viewer, "attempts") == []
+
+
+class Broken(LocMemCache):
+    def get(self, *args, **options):
+        raise ConnectionError("redis://:secret@cache")
+
+    set = get
+
+
+def test_without_its_cache_the_page_counts(viewer, settings, caplog):
+    anna = get_user_model().objects.create_user("anna")
+    ask(Status.ACCEPTED, user=anna)
+    settings.CACHES = {"default": {"BACKEND": f"{__name__}.Broken"}}
+
+    assert rows(viewer, "attempts") == [["anna", "1"]]
+    assert "The cache does not work: ConnectionError" in caplog.messages
+    assert "secret" not in caplog.text
 
 
 def test_a_site_without_approvals_has_no_link(viewer, settings):

@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from .. import approvals
-from ..exports import SHORT_HASH
+from ..binding import SHORT_HASH
 from ..models import Approval
 from .dashboard import DashboardMixin
 from .exporting import ExportMixin
@@ -154,7 +154,8 @@ class ApprovalAdmin(DashboardMixin, ExportMixin, admin.ModelAdmin):
 
     def _revoke(self, request: HttpRequest, chosen: Iterable[Approval]) -> None:
         known = [approval for approval in chosen if approval.user_id is not None]
-        ended = sum(map(approvals.revoke, {approval.user_id for approval in known}))
+        users = {approval.user_id for approval in known}
+        ended = sum(approvals.revoke(user, by=request.user) for user in users)
         for approval in known:
             self.log_change(request, approval, "All approvals of the user were ended.")
             logger.warning(

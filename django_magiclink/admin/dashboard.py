@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET
 
+from ..sessions import keep_unsaved
 from ..spans import RANGES
 from .figures import figures
 
@@ -59,6 +60,9 @@ class DashboardMixin(admin.ModelAdmin):
             "title": _("Dashboard"),
             "opts": self.opts,
             "data_url": f"{self._url('dashboard_data')}?range={name}",
+            "app_is_listed": bool(
+                self.admin_site.get_app_list(request, self.opts.app_label)
+            ),
             "ranges": [(each, _label(each), each == name) for each in RANGES],
         }
         template = "admin/django_magiclink/dashboard.html"
@@ -70,8 +74,7 @@ class DashboardMixin(admin.ModelAdmin):
         name = self._range(request)
         if name is None:
             return _unknown_range()
-        # A page that is left open must not keep its session alive.
-        request.session = dict(request.session.items())  # type: ignore[assignment]
+        keep_unsaved(request)
         return JsonResponse(figures(name))
 
     def changelist_view(

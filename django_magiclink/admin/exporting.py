@@ -12,6 +12,7 @@ from asgiref.sync import sync_to_async
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.core.handlers.asgi import ASGIRequest
@@ -90,17 +91,24 @@ def _export(
         content_type=ContentType.objects.get_for_model(Approval),
         object_repr=str(Approval._meta.verbose_name_plural),
         action_flag=CHANGE,
-        change_message=f"Exported as CSV: {urlencode(filters) or 'all'}.",
+        change_message=f"Exported as CSV: {_without_search(filters)}.",
     )
     pieces = _counted(request.user, rows, filters)
     # Django would read a sync stream to its end first under ASGI.
     is_async = isinstance(request, ASGIRequest)
     name = f"approvals-{timezone.now():%Y-%m-%d}.csv"
     return StreamingHttpResponse(
-        _asynchronous(pieces) if is_async else pieces,
+        _Asynchronous(pieces) if is_async else pieces,
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def _without_search(filters: dict[str, str]) -> str:
+    """What the admin's log may keep: a name that is looked for may be forgotten."""
+    told = urlencode({name: filters[name] for name in filters if name != SEARCH_VAR})
+    searched = "a search" if filters.get(SEARCH_VAR) else ""
+    return " and ".join(filter(None, [told, searched])) or "all"
 
 
 def _counted(
@@ -123,10 +131,17 @@ def _counted(
         approvals_exported.send_robust(Approval, **details)
 
 
-async def _asynchronous(pieces: Generator[str, None, None]) -> AsyncIterator[str]:
-    following = sync_to_async(partial(next, pieces, None))
-    try:
-        while (piece := await following()) is not None:
-            yield piece
-    finally:
-        await sync_to_async(pieces.close)()
+class _Asynchronous:
+    # Not an async generator: Django would not close it where the browser goes away.
+    def __init__(self, pieces: Generator[str, None, None]) -> None:
+        self._next = sync_to_async(partial(next, pieces, None))
+        self.close = pieces.close
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self
+
+    async def __anext__(self) -> str:
+        piece = await self._next()
+        if piece is None:
+            raise StopAsyncIteration
+        return piece

@@ -69,7 +69,7 @@ class AuditList(ChangeList):
         self._chosen()
         return super().get_filters(request)
 
-    def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str]:
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[Any]:
         # By anything else all rows would be sorted for one page.
         oldest_first = [
             str(at) for at, name in enumerate(self.list_display) if name == "created"

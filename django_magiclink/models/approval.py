@@ -11,26 +11,17 @@ from typing import Any
 from django.conf import settings
 from django.db import connections, models, router, transaction
 from django.db.models import Q
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..signals import approval_changed
 from ..status import UNDECIDED, Status, sources
+from .moves import moving_to
 
 logger = logging.getLogger("django_magiclink")
 
 #: Seconds after which an approval that nobody has begun to send is not sent any more.
 START_WITHIN = 30
-
-#: The phone's part is over: the server answered with one of its documented codes.
-_ANSWERED = {
-    Status.CONFIRMING,
-    Status.ACCEPTED,
-    Status.REJECTED,
-    Status.NO_ANSWER,
-    Status.UNDELIVERED,
-}
 
 
 def _start_by() -> datetime:
@@ -55,9 +46,9 @@ def forget_user(collector: Any, field: Any, approvals: Any, using: str) -> None:
         collector.add_field_update(Approval._meta.get_field(name), "", approvals)
 
 
-def _tell(pk: uuid.UUID, status: Status, kind: str) -> None:
+def _tell(pk: uuid.UUID, status: Status, kind: str, by: Any) -> None:
     logger.info("Approval %s is %s, error %s.", pk, status.value, kind)
-    approval_changed.send_robust(Approval, pk=pk, status=status)
+    approval_changed.send_robust(Approval, pk=pk, status=status, by=by)
 
 
 class ApprovalQuerySet(models.QuerySet["Approval"]):
@@ -80,40 +71,27 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
             return [self.model._meta.pk.to_python(pk) for (pk,) in cursor.fetchall()]
 
     def advance(
-        self, pk: uuid.UUID, target: Status, *, where: Q = Q(), **changes: Any
+        self,
+        pk: uuid.UUID,
+        target: Status,
+        *,
+        where: Q = Q(),
+        by: Any = None,
+        **changes: Any,
     ) -> bool:
         """
         Move one approval to ``target`` and tell whether this call did it.
 
         One guarded UPDATE: of two callers that race, the database lets one win, so a
-        late answer never overwrites an earlier one.
+        late answer never overwrites an earlier one. ``by`` is only told.
         """
-        now = timezone.now()
-        guard = {
-            Status.SENT: Q(start_by__gte=now),
-            Status.CONFIRMING: Q(deadline__gte=now),
-            # A tap alone does not do where a code must be typed.
-            Status.ACCEPTED: Q(deadline__gte=now)
-            & (Q(status=Status.CONFIRMING) | ~Q(code_mode="type")),
-        }.get(target, Q())
-        if target == Status.SENT:
-            changes["sent"] = now
-        elif target == Status.CONSUMED:
-            changes["consumed"] = now
-        elif target in _ANSWERED:
-            # Age counts from the tap, which comes before a typed code.
-            changes["answered"] = Coalesce("answered", now)
-            changes["live_slot"] = None
-        changes["moved"] = now
+        guard, stamps = moving_to(target, timezone.now())
         rows = self.filter(guard, where, pk=pk, status__in=sources(target))
-        if not rows.update(status=target, **changes):
+        if not rows.update(status=target, **changes | stamps):
             return False
         kind = str(changes.get("error_kind") or "-")
         # Not within a transaction: a receiver that fails could undo it unseen.
-        transaction.on_commit(
-            partial(_tell, pk, target, kind),
-            using=rows.db,
-        )
+        transaction.on_commit(partial(_tell, pk, target, kind, by), using=rows.db)
         return True
 
     def free_slot(self, number_hash: str) -> None:

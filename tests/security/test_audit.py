@@ -600,6 +600,15 @@ def test_a_users_page_shows_the_phone_and_what_was_asked_lately(user_admin, user
     assert f'href="{LIST}?user={user.pk}"' in shown
 
 
+def test_the_link_to_all_of_a_user_is_an_address(user_admin, settings):
+    settings.USE_THOUSAND_SEPARATOR = True
+    user = get_user_model().objects.create(pk=12345, username="bo")
+
+    shown = user_admin.get(f"/admin/auth/user/{user.pk}/change/").text
+
+    assert f'href="{LIST}?user=12345"' in shown
+
+
 def test_a_users_page_costs_no_more_queries_for_more_approvals(user_admin, user):
     def cost():
         with CaptureQueriesContext(connection) as queries:

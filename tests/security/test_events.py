@@ -177,6 +177,29 @@ def test_what_ends_an_approval_is_an_event(user, endpoint, heard):
     assert heard.names == ["requested", "cancelled", "revoked", "expired"]
 
 
+def test_what_staff_end_says_who_did_it(user, heard):
+    root = get_user_model().objects.create_superuser("root")
+    later = timezone.now() + timedelta(seconds=60)
+    Approval.objects.create(user=user, status=Status.SENT, deadline=later)
+    granted = Approval.objects.create(user=user, status=Status.ACCEPTED)
+    client = Client()
+    client.force_login(root)
+
+    client.post(f"/admin/django_magiclink/approval/{granted.pk}/revoke/")
+
+    assert sorted(heard.names) == ["cancelled", "revoked"]
+    assert {event["by"] for event in heard.events} == {root.pk}
+    assert {event["user"] for event in heard.events} == {user.pk}
+
+
+def test_what_ends_by_itself_is_by_nobody(user, heard):
+    Approval.objects.create(user=user, status=Status.ACCEPTED)
+
+    approvals.revoke(user)
+
+    assert "by" not in heard.events[0]
+
+
 def test_a_report_is_one_event(browser, endpoint, sandbox, heard):
     started = browser.start(browser.get("/payroll/"))
     sandbox.reject()
@@ -290,6 +313,14 @@ def test_the_formatter_keeps_other_records_to_a_line_too():
     assert (read["logger"], read["level"]) == ("x", "ERROR")
     assert read["message"] == f"A {HOSTILE}\r\n"
     assert "Traceback" in read["exception"]
+
+
+def test_what_others_call_an_event_is_none_of_ours():
+    record = logging.makeLogRecord({"msg": "Hello", "event": "login"})
+
+    line = events.JSONFormatter().format(record)
+
+    assert json.loads(line)["message"] == "Hello"
 
 
 def test_without_time_zones_an_event_is_in_utc_too(db, heard, settings):

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import gc
 import io
 import unicodedata
 from datetime import timedelta
@@ -10,7 +11,8 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from django.test import AsyncClient, Client
+from django.core.handlers.asgi import ASGIHandler
+from django.test import AsyncClient, AsyncRequestFactory, Client
 from django.utils import timezone
 
 from django_magiclink import exports
@@ -280,9 +282,20 @@ def test_an_export_has_what_the_list_shows_and_is_logged(admin, root, exported, 
     assert exported == [("root", 1, {"scope": "payroll", "q": "pay bo"})]
     [entry] = LogEntry.objects.all()
     assert entry.user == root
-    assert entry.change_message == "Exported as CSV: scope=payroll&q=pay+bo."
+    assert entry.change_message == "Exported as CSV: scope=payroll and a search."
     line = "1 approvals were exported by user {}, filters: scope=payroll&q=pay+bo."
     assert line.format(root.pk) in caplog.messages
+
+
+@pytest.mark.covers("R55", "A62")
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [("q=anna", "a search"), ("q=", "all"), ("", "all"), ("state=sent", "state=sent")],
+)
+def test_the_log_does_not_keep_a_name_that_was_looked_for(admin, query, said):
+    admin.get(f"{EXPORT}?{query}").getvalue()
+
+    assert LogEntry.objects.get().change_message == f"Exported as CSV: {said}."
 
 
 def test_the_selected_can_be_exported(admin, exported):
@@ -381,6 +394,46 @@ def test_an_export_is_streamed_by_an_asgi_server_as_well(root, exported):
 
     assert [row["scope"] for row in csv.DictReader(io.StringIO(text))] == ["payroll"]
     assert exported == [("root", 1, {})]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.covers("R51")
+def test_an_export_that_an_asgi_server_breaks_off_is_logged_at_once(
+    admin, exported, monkeypatch
+):
+    monkeypatch.setattr(exports, "CHUNK", 1)
+    Approval.objects.bulk_create(Approval() for _ in range(200))
+    cookie = f"sessionid={admin.cookies['sessionid'].value}"
+
+    async def broken_off():
+        sent, gone = [], asyncio.Event()
+        incoming = [{"type": "http.request", "body": b""}]
+
+        async def receive():
+            if incoming:
+                return incoming.pop()
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message):
+            sent.append(message)
+            if len(sent) == 4:
+                gone.set()
+
+        scope = AsyncRequestFactory()._base_scope(path=EXPORT, method="GET")
+        scope["headers"] = [(b"host", b"testserver"), (b"cookie", cookie.encode())]
+        await ASGIHandler()(scope, receive, send)
+        # Before the garbage collector can have been there.
+        return list(exported), sent
+
+    gc.disable()
+    try:
+        told, sent = asyncio.run(broken_off())
+    finally:
+        gc.enable()
+
+    assert len(told) == 1
+    assert told[0][1] < 200 > len(sent)
 
 
 @pytest.mark.covers("R55", "A62")

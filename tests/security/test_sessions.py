@@ -1,6 +1,7 @@
 """An approval is of one login: keys that change, stale saves, other tabs."""
 
 import pytest
+from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
 
 from django_magiclink.binding import NONCE_KEY
@@ -117,3 +118,54 @@ def test_a_login_in_another_tab_keeps_only_ones_own_approvals(
     tab.post("/login/", {"username": "anna", "password": "secret"})
     assert browser.get("/payroll/").status_code == 401
     assert runs() == ["payroll"]
+
+
+def looked_at_before(get_response):
+    def middleware(request):
+        assert request.user.is_authenticated
+        return get_response(request)
+
+    return middleware
+
+
+def looked_at_after(get_response):
+    def middleware(request):
+        response = get_response(request)
+        response["X-User"] = request.user.get_username()
+        return response
+
+    return middleware
+
+
+@pytest.fixture
+def looks(browser, settings):
+    """Return how the browser looks at an approval, by way of one middleware more."""
+
+    def look(started, middleware):
+        added = f"{__name__}.{middleware.__name__}"
+        settings.MIDDLEWARE = [*settings.MIDDLEWARE, added]
+        fresh = Browser()
+        fresh.cookies = browser.cookies
+        return fresh.get(started.json()["status_url"])
+
+    return look
+
+
+@pytest.mark.parametrize("middleware", [looked_at_before, looked_at_after])
+def test_a_new_secret_key_logs_nobody_out_who_waits(
+    started, browser, settings, looks, middleware
+):
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another"
+
+    # What was asked with the old key is no more; who has asked still is.
+    assert looks(started, middleware).status_code == 404
+
+    assert get_user(browser).is_authenticated
+
+
+def test_who_looks_after_a_new_password_is_nobody(started, user, looks):
+    user.set_password("another")
+    user.save()
+
+    assert looks(started, looked_at_after)["X-User"] == ""
