@@ -141,7 +141,7 @@ class _Asynchronous:
         return self
 
     async def __anext__(self) -> str:
-        piece = await self._next()
+        piece: str | None = await self._next()
         if piece is None:
             raise StopAsyncIteration
         return piece
