@@ -774,7 +774,7 @@ def test_a_transaction_that_is_managed_by_hand_is_one(user):
 def test_an_answer_while_it_is_revoked_does_not_save_a_grant(user, monkeypatch):
     approval = Approval.objects.create(user=user, status=Status.SENT)
 
-    def answered_meanwhile(pk, kind):
+    def answered_meanwhile(pk, kind, by):
         Approval.objects.advance(pk, Status.ACCEPTED)
         return False
 
