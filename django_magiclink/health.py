@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import TextChoices
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .client import MEANINGS
 from .exceptions import DecryptionError
 from .models import ApiKey, Endpoint
+from .models.api_key import today
 
 #: Days before its expiry from which a key is said to need a new one.
 WARN_DAYS = 14
@@ -89,7 +89,7 @@ def days_left(key: ApiKey) -> int | None:
     """Return for how many days after today ``key`` can be used, if that is known."""
     if key.expires_on is None:
         return None
-    return (key.expires_on - timezone.localdate()).days
+    return (key.expires_on - today()).days
 
 
 def _of_key(key: ApiKey) -> Health | None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import router, transaction
-from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
@@ -17,6 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from .conf import app_settings
 from .fields import Sealed
 from .models import ApiKey, Endpoint
+from .models.api_key import today
 from .signals import key_changed
 
 logger = logging.getLogger("django_magiclink")
@@ -97,7 +97,7 @@ def issue(endpoint: Endpoint) -> tuple[str, date | None]:
             raise ImproperlyConfigured("There is no MAGICLINK_KEY_ISSUER.")
         secret, expires_on = issuer(endpoint)
         validate(secret)
-        if expires_on is not None and expires_on < timezone.localdate():
+        if expires_on is not None and expires_on < today():
             raise ValueError("It has expired.")
     except Exception as error:
         # Only the type: the text may hold whatever the issuer was told.

@@ -183,6 +183,13 @@ def test_a_site_without_endpoints_warns_without_a_link(admin, key, settings):
     assert '<li class="warning">main: Key expired.</li>' in page.text
 
 
+def test_without_time_zones_keys_expire_too(admin, key, settings):
+    settings.USE_TZ = False
+    ApiKey.objects.update(expires_on=date.today() - timedelta(days=1))
+
+    assert "Key expired" in admin.get(f"{ADMIN}/endpoint/").text
+
+
 def test_a_disabled_endpoint_needs_nobody(admin, key):
     Endpoint.objects.update(enabled=False)
     ApiKey.objects.update(expires_on=in_days(-1))

@@ -17,7 +17,6 @@ from django.http import (
     HttpResponseBase,
 )
 from django.template.response import TemplateResponse
-from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -27,6 +26,7 @@ from .. import health, keys
 from ..challenges import Clearance
 from ..conf import app_settings
 from ..models import ApiKey
+from ..models.api_key import today
 from ..stepup import PREFLIGHT_HEADER
 from .pages import EndpointView
 from .proving import Proof
@@ -54,7 +54,7 @@ class KeyForm(forms.ModelForm):
 
     def clean_expires_on(self) -> date | None:
         expires_on: date | None = self.cleaned_data["expires_on"]
-        if expires_on is not None and expires_on < timezone.localdate():
+        if expires_on is not None and expires_on < today():
             raise forms.ValidationError(_("That day has passed."))
         return expires_on
 

@@ -9,11 +9,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import router, transaction
-from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from django_magiclink import keys
 from django_magiclink.models import ApiKey, Endpoint
+from django_magiclink.models.api_key import today
 
 
 class Command(BaseCommand):
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         expires_on = options["expires_on"]
-        if expires_on is not None and expires_on < timezone.localdate():
+        if expires_on is not None and expires_on < today():
             raise CommandError("That key has expired: nothing was changed.")
         with transaction.atomic(using=router.db_for_write(ApiKey)):
             key = keys.stage(
