@@ -124,7 +124,8 @@ def top_users(start: datetime) -> _Top:
     """
     # Of this site alone, as others may share its cache.
     salt = "django_magiclink.top_users"
-    key = f"{salt}.{salted_hmac(salt, start.isoformat()).hexdigest()}"
+    own = salted_hmac(salt, start.isoformat(), algorithm="sha256")
+    key = f"{salt}.{own.hexdigest()}"
     found: _Top | None = _of_cache(cache.get, key)
     if found is None:
         rows = Approval.objects.primary().filter(created__gte=start, user__isnull=False)
