@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY, get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.contrib.sessions.backends.base import SessionBase
@@ -58,9 +59,11 @@ def end_deleted_user(instance: Any, **kwargs: Any) -> None:
     approvals.revoke(instance.pk)
 
 
-# Each by name: a receiver for all models would make every deletion read its rows.
+# Each by name, with its proxies: a receiver for all models would make every deletion
+# read its rows. By label, as a check says it where there is no such model.
 for _model in apps.get_models():
-    if issubclass(_model, get_user_model()):
+    _real: Any = _model._meta.concrete_model
+    if _real._meta.label_lower == settings.AUTH_USER_MODEL.lower():
         pre_delete.connect(end_deleted_user, sender=_model)
 
 
