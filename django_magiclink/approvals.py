@@ -72,7 +72,8 @@ def consume(sought: Sought, approval_id: str = "") -> uuid.UUID | None:
     connection = transaction.get_connection(alias)
     try:
         if not (connection.in_atomic_block or connection.get_autocommit()):
-            raise RuntimeError("A transaction is managed by hand.")
+            # A transaction that is managed by hand, which atomic() would not see.
+            raise RuntimeError
         with transaction.atomic(using=alias, durable=True):
             fresh = sought.granting()
             used = Approval.objects.advance(pk, Status.CONSUMED, where=fresh)

@@ -1,6 +1,7 @@
 """Guarded views, asked through the front door."""
 
 import hashlib
+import re
 from datetime import timedelta
 
 import pytest
@@ -432,7 +433,12 @@ def test_a_use_inside_a_transaction_is_an_error_that_says_what_to_do(
 ):
     browser.approve(browser.post("/inline_in_transaction/"), sandbox)
 
-    with pytest.raises(ImproperlyConfigured, match="non_atomic_requests"):
+    text = (
+        "An approval with max_age=0 cannot be used inside a transaction, which might "
+        "roll its use back. Put @transaction.non_atomic_requests on the view, or ask "
+        "for the approval before transaction.atomic()."
+    )
+    with pytest.raises(ImproperlyConfigured, match=f"^{re.escape(text)}$"):
         browser.post("/inline_in_transaction/")
 
     assert runs() == []

@@ -620,7 +620,7 @@ def test_failures_are_those_of_the_user_and_of_the_day(user):
     for status in (Status.REJECTED, Status.NO_ANSWER):
         prompts(user, 100, status=status)
     prompts(user, 100, status=Status.FAILED, error_kind="code")
-    prompts(user, 100, status=Status.FAILED, error_kind="network")
+    prompts(user, 100, 90, status=Status.FAILED, error_kind="network")
     prompts(user, 25 * HOUR, 10, status=Status.REJECTED)
     prompts(user, 100, status=Status.REJECTED, purpose="enrol")
     prompts(bo, 100, status=Status.REJECTED)
@@ -628,6 +628,11 @@ def test_failures_are_those_of_the_user_and_of_the_day(user):
     accepted = Approval.objects.get(status=Status.ACCEPTED)
 
     assert limits.failures_before(accepted) == 3
+
+    prompts(user, 40, status=Status.CONSUMED, purpose="enrol")
+    enrolled = Approval.objects.get(status=Status.CONSUMED)
+
+    assert limits.failures_before(enrolled) == 1
 
 
 @pytest.mark.covers("R56")
