@@ -4,6 +4,9 @@ import pytest
 
 from ..test_checks import IMMEDIATE, ids
 
+# A deployment has its keys looked at.
+pytestmark = pytest.mark.django_db
+
 
 @pytest.fixture(autouse=True)
 def clean_project(settings):

@@ -12,6 +12,7 @@ import pytest
 import time_machine
 from celery import Celery
 from celery.contrib.testing.worker import start_worker
+from celery.signals import setup_logging
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
@@ -402,9 +403,19 @@ def test_the_commands_run_without_time_zones(name, settings):
 @pytest.fixture
 def celery():
     app = Celery("tests", set_as_current=True)
-    app.conf.update(broker_url="memory://", result_backend="cache+memory://")
+    app.conf.update(
+        broker_url="memory://",
+        result_backend="cache+memory://",
+        worker_redirect_stdouts=False,
+    )
     app.set_default()
-    return app
+
+    def leave_logging_alone(**kwargs):
+        """With a receiver, Celery does not set up that of the whole process."""
+
+    setup_logging.connect(leave_logging_alone)
+    yield app
+    setup_logging.disconnect(leave_logging_alone)
 
 
 def test_a_celery_worker_purges_and_expires(celery):
