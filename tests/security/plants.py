@@ -102,7 +102,7 @@ def no_slot(monkeypatch):
 
 
 def slot_free_after_cancel(monkeypatch):
-    def cancel(pk, kind=""):
+    def cancel(pk, kind="", by=None):
         return Approval.objects.advance(pk, Status.CANCELLED, live_slot=None)
 
     monkeypatch.setattr(endings, "cancel", cancel)
@@ -122,7 +122,7 @@ def no_code_typed(monkeypatch):
 
 
 def nothing_is_revoked(monkeypatch):
-    monkeypatch.setattr(endings, "_end", lambda whose: 0)
+    monkeypatch.setattr(endings, "_end", lambda *args: 0)
 
 
 def nothing_rests(monkeypatch):
