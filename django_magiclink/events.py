@@ -28,6 +28,7 @@ from .signals import (
     key_expiring,
     security_notice,
 )
+from .spans import in_utc
 
 logger = logging.getLogger("django_magiclink.events")
 
@@ -48,7 +49,7 @@ EVENTS = {
     "expired": "nobody finished it in time",
     "reported": "the user had not asked for it",
     "notice": "the user is told something; `outcome` is the kind",
-    "key": "a key was entered, used, retired or deleted; `outcome` says which",
+    "key": "a key was entered, put to use, put back or deleted; `outcome` says which",
     "key_expiring": "a key needs a new one in `days`",
     "exported": "the audit trail was exported, `rows` of it",
     "purged": "`rows` from before `before` were deleted",
@@ -76,7 +77,7 @@ class JSONFormatter(logging.Formatter):
         # Others may call something of theirs so.
         if not isinstance(event, dict):
             event = {
-                "time": _utc(datetime.fromtimestamp(record.created, UTC)),
+                "time": in_utc(datetime.fromtimestamp(record.created, UTC)),
                 "message": record.getMessage(),
             }
         line = {"logger": record.name, "level": record.levelname, **event}
@@ -88,7 +89,7 @@ class JSONFormatter(logging.Formatter):
 def emit(event: str, **values: Any) -> None:
     """Write one event; what is empty or ``None`` is left out."""
     known = {name: value for name, value in values.items() if value not in ("", None)}
-    line = {"time": _utc(timezone.now()), "event": event, **known}
+    line = {"time": in_utc(timezone.now()), "event": event, **known}
     text = " ".join(f"{name}={_clean(value)}" for name, value in line.items())
     # Never as a format: a name may hold a percent sign.
     logger.info("%s", text, extra={"event": line})
@@ -99,11 +100,6 @@ def _clean(value: Any) -> str:
     if text.isprintable() and not set(text) & set(' "='):
         return text
     return json.dumps(text)
-
-
-def _utc(time: datetime) -> str:
-    aware = time if timezone.is_aware(time) else timezone.make_aware(time)
-    return aware.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _if_heard(receive: Callable[..., None]) -> Callable[..., None]:
@@ -171,7 +167,7 @@ def _notice(sender: Any, user: Any, kind: str, details: Any, **kwargs: Any) -> N
         approval=about.pk if about else None,
         by=by.pk if by else None,
         phone=details.get("number"),
-        until=_utc(details["until"]) if "until" in details else None,
+        until=in_utc(details["until"]) if "until" in details else None,
         failures=details.get("failures"),
         **_of_user(user),
     )
@@ -199,7 +195,7 @@ def _exported(sender: Any, user: Any, rows: int, filters: Any, **kwargs: Any) ->
 @receiver(approvals_purged)
 @_if_heard
 def _purged(sender: Any, rows: int, before: datetime, **kwargs: Any) -> None:
-    emit("purged", rows=rows, before=_utc(before))
+    emit("purged", rows=rows, before=in_utc(before))
 
 
 def _of_row(row: dict[str, Any]) -> dict[str, Any]:

@@ -7,14 +7,14 @@ import io
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from .binding import SHORT_HASH
 from .models import Approval
+from .spans import in_utc
 
 #: Rows that are read at a time, each time by the index and without a cursor held open.
 CHUNK = 500
@@ -27,18 +27,12 @@ BOM = "\ufeff"
 _LIVE = re.compile(r"(^|[;|])([\s\"'`]*)([=+\-@\u2212])")
 
 
-def _time(value: datetime | None) -> str:
-    if value is None:
-        return ""
-    aware = value if timezone.is_aware(value) else timezone.make_aware(value)
-    return aware.astimezone(UTC).isoformat(timespec="milliseconds")
+def _time(moment: datetime | None) -> str:
+    return "" if moment is None else in_utc(moment)
 
 
 def _duration(approval: Approval) -> str:
-    if approval.sent is None or approval.answered is None:
-        return ""
-    # Two machines' clocks may differ, and a minus would look like a formula.
-    return f"{max(0.0, (approval.answered - approval.sent).total_seconds()):.3f}"
+    return "" if approval.took is None else f"{approval.took:.3f}"
 
 
 #: What is exported of each approval. No code, no binding and no hash of a number.

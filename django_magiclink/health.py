@@ -57,7 +57,7 @@ def of(endpoint: Endpoint, days: int = WARN_DAYS) -> Health:
 def key_in_use(endpoint: Endpoint) -> ApiKey | None:
     """Return the key that opens ``endpoint``, or would if it could be used."""
     keys = endpoint.keys.all()
-    return next((key for key in keys if key.activated and not key.retired), None)
+    return next((key for key in keys if key.is_in_use), None)
 
 
 def endpoints() -> list[Endpoint]:

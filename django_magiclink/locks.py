@@ -84,10 +84,7 @@ def _rows(now: datetime) -> list[_Row]:
         rows = Approval.objects.primary().filter(each, sent__isnull=False)
         # In no order: to give it, SQLite would read all rows for the few reported ones.
         rows = rows.exclude(status__in=GRANTED).order_by()
-        for (
-            pk,
-            *told,
-        ) in rows.values_list(*_TOLD, *Prompt._fields):
-            purpose, number, name, *prompt = told
+        for told in rows.values_list(*_TOLD, *Prompt._fields):
+            pk, purpose, number, name, *prompt = told
             found[pk] = _Row(Prompt(*prompt), purpose, number, name)
     return sorted(found.values(), key=lambda row: row.prompt.sent, reverse=True)

@@ -1,4 +1,4 @@
-"""The spans of time that statistics are about, as a person's clock has them."""
+"""Spans of time, and moments, as a person's clock has them and as programs do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from django.utils.timezone import get_current_timezone, is_aware
+from django.utils.timezone import get_current_timezone, is_aware, make_aware
 
 #: Seconds after which nothing that was created in a span can be open any more: longer
 #: than the longest wait, its grace, and the typing of a code together.
@@ -55,6 +55,12 @@ def settled(span: Span, now: datetime) -> Iterator[Span]:
 def on_the_wall(moment: datetime) -> datetime:
     """Return what a person's clock shows then; without ``USE_TZ`` that is as it is."""
     return moment.astimezone(get_current_timezone()) if is_aware(moment) else moment
+
+
+def in_utc(moment: datetime) -> str:
+    """Return a time as programs read it; a naive one is of the site's time zone."""
+    aware = moment if is_aware(moment) else make_aware(moment)
+    return aware.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _hours(now: datetime, number: int) -> list[datetime]:

@@ -30,7 +30,7 @@ from .dashboard import DashboardMixin
 from .exporting import ExportMixin
 from .filters import EndpointFilter, ScopeFilter, StateFilter, TimeFilter, UserFilter
 from .listing import AuditList, BoundedPaginator, found_by
-from .timeline import badge, error_text, seconds_to_answer, steps
+from .timeline import badge, error_text, steps
 
 logger = logging.getLogger("django_magiclink")
 
@@ -175,8 +175,8 @@ class ApprovalAdmin(DashboardMixin, ExportMixin, admin.ModelAdmin):
 
     @admin.display(description=_("seconds to the answer"), empty_value="-")
     def seconds(self, approval: Approval) -> str | None:
-        seconds = seconds_to_answer(approval)
-        return None if seconds is None else number_format(seconds, decimal_pos=1)
+        took = approval.took
+        return None if took is None else number_format(took, decimal_pos=1)
 
     @admin.display(description=_("session"))
     def session(self, approval: Approval) -> str:

@@ -11,9 +11,10 @@ from django.contrib.auth import get_user_model
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
+from .. import health
 from ..locks import in_force
 from ..models import ApiKey
-from ..models.api_key import IN_USE
+from ..models.api_key import IN_USE, today
 from ..outcomes import Outcome
 from ..spans import on_the_wall
 from ..statistics import (
@@ -200,14 +201,14 @@ def _locks(now: datetime) -> Figures:
 
 
 def _keys() -> Figures:
-    today = on_the_wall(timezone.now()).date()
-    keys = ApiKey.objects.filter(IN_USE, expires_on__lte=today + timedelta(days=NEAR))
+    last = today() + timedelta(days=NEAR)
+    keys = ApiKey.objects.filter(IN_USE, expires_on__lte=last)
     rows: list[list[Cell]] = [
         [
             key.endpoint.name,
             key.name,
             formats.date_format(key.expires_on, "SHORT_DATE_FORMAT"),
-            (key.expires_on - today).days,
+            health.days_left(key) or 0,
         ]
         for key in keys.select_related("endpoint").order_by("expires_on")
         if key.expires_on

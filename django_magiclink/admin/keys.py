@@ -48,9 +48,9 @@ class ApiKeyAdmin(admin.ModelAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, key: ApiKey) -> str:
-        if key.retired:
-            return _("Retired")
-        return _("In use") if key.activated else _("Not in use yet")
+        if key.is_in_use:
+            return _("In use")
+        return _("Retired") if key.retired else _("Not in use yet")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         # It takes steps: see the endpoint's own page.
@@ -61,8 +61,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
     ) -> bool:
         # With its endpoint it may go: that asks here too, from another page.
         here = request.resolver_match and request.resolver_match.url_name
-        in_use = obj is not None and obj.activated and not obj.retired
-        if in_use and "apikey" in str(here):
+        if obj is not None and obj.is_in_use and "apikey" in str(here):
             return False
         return super().has_delete_permission(request, obj)
 

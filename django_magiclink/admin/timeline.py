@@ -101,13 +101,6 @@ def error_text(kind: str) -> str:
     return str(_ERRORS.get(kind, kind))
 
 
-def seconds_to_answer(approval: Approval) -> float | None:
-    """Return how long the phone took, if it has answered."""
-    if approval.sent is None or approval.answered is None:
-        return None
-    return _seconds(approval.sent, approval.answered)
-
-
 def _answer(approval: Approval) -> str:
     if approval.state in _ANSWERS:
         return str(_ANSWERS[approval.state])

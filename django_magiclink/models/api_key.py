@@ -89,6 +89,11 @@ class ApiKey(models.Model):
         return here and not self.is_expired
 
     @property
+    def is_in_use(self) -> bool:
+        """Tell whether it opens its endpoint, as :data:`IN_USE` finds it."""
+        return self.activated is not None and self.retired is None
+
+    @property
     def is_expired(self) -> bool:
         """Tell whether the day it expires on has passed."""
         return self.expires_on is not None and self.expires_on < today()

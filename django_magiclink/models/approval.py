@@ -232,6 +232,14 @@ class Approval(models.Model):
         return max(0, round((ends - timezone.now()).total_seconds()))
 
     @property
+    def took(self) -> float | None:
+        """Seconds until the phone had answered, if it has."""
+        if self.sent is None or self.answered is None:
+            return None
+        # Two machines' clocks may differ.
+        return max(0.0, (self.answered - self.sent).total_seconds())
+
+    @property
     def shown_code(self) -> str:
         """The code that the page shows; one to be typed only the phone shows."""
         return self.code if self.code_mode == "show" else ""

@@ -39,6 +39,18 @@ own_or_any = st.sampled_from([None, None, None, *range(BROWSERS)])
 which = st.integers(0, 5)
 
 
+#: How somebody gets an approval.
+WAY = {
+    "browser": browsers,
+    "action": guarded,
+    "name": replies,
+    "pause": pauses,
+    "code": codes,
+    "twist": twists,
+    "end": ends,
+}
+
+
 def pick(items, at):
     items = list(items)
     return items[-1 - at % len(items)]
@@ -198,27 +210,11 @@ class Machine(RuleBasedStateMachine):
 
     # The whole way, or as far as it goes; twice, so that as much goes well as wrong.
 
-    @rule(
-        browser=browsers,
-        action=guarded,
-        name=replies,
-        pause=pauses,
-        code=codes,
-        twist=twists,
-        end=ends,
-    )
+    @rule(**WAY)
     def somebody_gets_an_approval(self, **way):
         self.go_through(**way)
 
-    @rule(
-        browser=browsers,
-        action=guarded,
-        name=replies,
-        pause=pauses,
-        code=codes,
-        twist=twists,
-        end=ends,
-    )
+    @rule(**WAY)
     def somebody_gets_another(self, **way):
         self.go_through(**way)
 
