@@ -76,6 +76,10 @@ class Demo:
             raise
         return process.returncode
 
+    def is_untouched(self):
+        """Tell whether nothing is in its database; Django's own checks may open it."""
+        return not self.database.exists() or self.database.stat().st_size == 0
+
     def run(self, *arguments, **environment):
         """Run a command of ``manage.py`` beside it, to its end."""
         return subprocess.run(

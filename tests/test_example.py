@@ -535,7 +535,7 @@ def test_a_site_for_real_users_is_no_demo(own_demo, settings):
 
     assert ended.returncode == 1
     assert "it needs DEBUG and MAGICLINK_SANDBOX" in ended.stderr
-    assert not own_demo.database.exists()
+    assert own_demo.is_untouched()
 
 
 @pytest.mark.parametrize(
@@ -552,7 +552,7 @@ def test_a_taken_port_is_said_before_anything_is_done(
     )
     assert "Traceback" not in ended.stderr
     assert ended.stdout == ""
-    assert not own_demo.database.exists()
+    assert own_demo.is_untouched()
 
 
 def test_a_port_must_be_one(own_demo):

@@ -1,7 +1,7 @@
 """20,000 steps in any order, after each of which the app is as it must be."""
 
 import pytest
-from hypothesis import Phase
+from hypothesis import Phase, seed
 from hypothesis import settings as options
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -39,6 +39,10 @@ MUST_HAPPEN = {
     *(" > ".join(move) for move in LISTED),
 }
 
+#: Runs from one seed. Those of one resemble each other, so several seeds see more; and
+#: the constants of whichever modules are imported have a part in what a seed brings.
+ROUND = 15
+
 
 @pytest.fixture
 def play(monkeypatch, settings, caplog):
@@ -50,20 +54,22 @@ def play(monkeypatch, settings, caplog):
     settings.MAGICLINK_DISPATCHER = f"{KeptJobs.__module__}.KeptJobs"
     Machine.happened.clear()
 
-    def go(runs, limits=False, **changes):
+    def go(at, limits=False, **changes):
         monkeypatch.setattr(Machine, "limits", limits)
         settings.MAGICLINK_LIMITS = {} if limits else dict.fromkeys(DEFAULT_LIMITS)
-        often = options(OFTEN, max_examples=runs, stateful_step_count=100, **changes)
-        run_state_machine_as_test(Machine, settings=often)
+        often = options(OFTEN, max_examples=ROUND, stateful_step_count=100, **changes)
+        run_state_machine_as_test(seed(at)(Machine), settings=often)
 
     return go
 
 
 def test_whatever_happens_the_app_does_as_it_must(play):
-    play(130)
-    play(40, limits=True)
-
     happened = Machine.happened
+    for at in range(30):
+        play(at, limits=at % 4 == 3)
+        if happened["steps"] >= 20_000 and happened.keys() >= MUST_HAPPEN:
+            break
+
     print()
     for what, times in sorted(happened.items()):
         print(f"{times:7} {what}")
@@ -76,5 +82,5 @@ def test_a_planted_defect_is_found(play, monkeypatch, plant):
     plant(monkeypatch)
 
     with pytest.raises(AssertionError):
-        play(60, limits=plant is nothing_rests, phases=[Phase.generate])
-    assert Machine.happened["runs"] < 60
+        for at in range(10):
+            play(at, limits=plant is nothing_rests, phases=[Phase.generate])
