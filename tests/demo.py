@@ -4,8 +4,10 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from threading import Timer
 
@@ -77,8 +79,9 @@ class Demo:
         return process.returncode
 
     def is_untouched(self):
-        """Tell whether nothing is in its database; Django's own checks may open it."""
-        return not self.database.exists() or self.database.stat().st_size == 0
+        """Tell whether its database has no table; Django's own checks may open it."""
+        with closing(sqlite3.connect(self.database)) as database:
+            return not database.execute("SELECT * FROM sqlite_master").fetchall()
 
     def run(self, *arguments, **environment):
         """Run a command of ``manage.py`` beside it, to its end."""
