@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -104,6 +105,18 @@ def expire() -> int:
         Approval.objects.advance(pk, Status.EXPIRED, where=overdue)
         for pk in list(rows.values_list("pk", flat=True))
     )
+
+
+def interrupt(pks: Iterable[uuid.UUID]) -> None:
+    """
+    Mark what a process that ends was waiting for, so that its users need not wait on.
+
+    A phone that rings keeps its number taken, and its answer grants nothing.
+    """
+    for pk in pks:
+        end = partial(Approval.objects.advance, pk, Status.FAILED, error_kind="restart")
+        unsent, sent = Q(status=Status.PENDING), Q(status=Status.SENT)
+        end(where=unsent, live_slot=None) or end(where=sent)
 
 
 def _end(whose: Q, by: Any = None) -> int:

@@ -48,11 +48,13 @@ _REPORTED = _("Thank you. If somebody else may know your password, change it now
 _LOCKED = _("Your phone will not be asked for a while.")
 _REFUSED_BY_SERVER = _("The approval service refused the request.")
 _UNREACHABLE = _("The approval service cannot be reached.")
+_NOT_SENT = _("Your phone could not be asked in time. Try again in a moment.")
 _FAILURES = {
     "refused": _REFUSED_BY_SERVER,
     "busy": _("Too many approvals are under way. Try again in a moment."),
     "no_phone": _("Your phone number has changed. Ask again."),
     "withdrawn": _("This approval was withdrawn. Nothing was carried out."),
+    "restart": _("The site was restarted, and cannot hear your phone. Ask again."),
     "code": _("That was not the code, so nothing was carried out. Ask again."),
     "dns": _UNREACHABLE,
     "connect": _UNREACHABLE,
@@ -104,6 +106,8 @@ def describe(approval: Approval) -> str:
         return f"{_REPORTED} {_LOCKED}" if locked else str(_REPORTED)
     if state == Status.SENT and approval.code_mode == "type":
         return str(_TO_BE_TYPED)
+    if state == Status.EXPIRED and approval.sent is None:
+        return str(_NOT_SENT)
     if state in (Status.FAILED, Status.CANCELLED) and approval.error_kind in _FAILURES:
         return str(_FAILURES[approval.error_kind])
     return str(_WORDS[state])

@@ -3,15 +3,16 @@
 from threading import Thread
 
 from django_magiclink import approvals
-from django_magiclink.dispatchers import BaseDispatcher, thread
+from django_magiclink.dispatchers import BaseDispatcher, thread, writer
 
 
 class Unforked(thread.ThreadDispatcher):
     """Believes that a forked process still has its parent's threads."""
 
-    def _of_this_process(self):
-        self._waiters = self._waiters or thread._Waiters()
-        return self._waiters
+    def __init__(self):
+        super().__init__()
+        parents = writer._Writer()
+        writer._of_this_process = lambda: parents
 
 
 class Unbounded(BaseDispatcher):

@@ -1,3 +1,4 @@
+import os
 import threading
 import time
 
@@ -5,7 +6,7 @@ import pytest
 from django.db import connection, connections
 
 from django_magiclink import approvals
-from django_magiclink.dispatchers import BaseDispatcher, thread
+from django_magiclink.dispatchers import BaseDispatcher, writer
 from django_magiclink.dispatchers.thread import ThreadDispatcher
 from django_magiclink.exceptions import Busy
 from django_magiclink.models import Approval
@@ -89,12 +90,13 @@ def test_a_system_without_threads_to_spare_is_busy(user, endpoint, monkeypatch):
 
 def test_a_forked_process_starts_its_own_threads(monkeypatch):
     dispatcher = ThreadDispatcher()
-    before = dispatcher._of_this_process()
-    assert dispatcher._of_this_process() is before
+    before = dispatcher._of_this_process(), writer._of_this_process()
+    assert before == (dispatcher._of_this_process(), writer._of_this_process())
 
-    monkeypatch.setattr(thread.os, "getpid", lambda: -1)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
 
-    assert dispatcher._of_this_process() is not before
+    assert dispatcher._of_this_process() is not before[0]
+    assert writer._of_this_process() is not before[1]
 
 
 def test_a_database_that_is_down_loses_the_answer_and_grants_nothing(
@@ -120,6 +122,7 @@ def test_a_database_that_is_down_loses_the_answer_and_grants_nothing(
 
 def test_waiting_threads_open_no_connection(user, endpoint, sandbox, monkeypatch):
     used = set()
+    monkeypatch.setattr(writer, "_writer", None)
     original = connections["default"].__class__.connect
 
     def connect(self):
@@ -137,27 +140,27 @@ def test_waiting_threads_open_no_connection(user, endpoint, sandbox, monkeypatch
 
 def test_the_writer_gives_its_connection_back_when_it_is_idle(monkeypatch):
     closed = threading.Event()
-    monkeypatch.setattr(thread._Writer, "IDLE", 0.01)
-    monkeypatch.setattr(thread.connections, "close_all", closed.set)
-    writer = thread._Writer()
+    monkeypatch.setattr(writer._Writer, "IDLE", 0.01)
+    monkeypatch.setattr(writer.connections, "close_all", closed.set)
+    one = writer._Writer()
 
-    assert writer.run(connection.is_usable) is not None
+    assert one.run(connection.is_usable) is not None
 
     assert closed.wait(5)
-    assert writer.run(lambda: 5) == 5
+    assert one.run(lambda: 5) == 5
 
 
 def test_the_writer_goes_on_when_a_connection_does_not_close(monkeypatch, caplog):
     def broken():
         raise ConnectionError
 
-    monkeypatch.setattr(thread.connections, "close_all", broken)
-    writer = thread._Writer()
+    monkeypatch.setattr(writer.connections, "close_all", broken)
+    one = writer._Writer()
 
     with pytest.raises(ZeroDivisionError):
-        writer.run(lambda: 1 / 0)
+        one.run(lambda: 1 / 0)
 
-    assert writer.run(lambda: 5) == 5
+    assert one.run(lambda: 5) == 5
     assert "did not close: ConnectionError" in caplog.text
 
 

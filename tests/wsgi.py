@@ -6,7 +6,7 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from django_magiclink.dispatchers import get_dispatcher
+from django_magiclink.dispatchers import get_dispatcher, writer
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
@@ -15,6 +15,7 @@ _site = get_wsgi_application()
 get_resolver().url_patterns  # noqa: B018
 # As an app may that starts its threads early: gunicorn forks the workers later.
 get_dispatcher()._of_this_process()
+writer.run(bool)
 
 
 def application(environ, start_response):

@@ -45,6 +45,9 @@ _ERRORS = {
     "error": gettext_lazy("The call broke; the log says where."),
     "busy": gettext_lazy("Too many approvals were under way."),
     "dispatch": gettext_lazy("It could not be given to the background."),
+    "restart": gettext_lazy(
+        "The process that waited for the answer was ended, as in a deployment."
+    ),
     "no_phone": gettext_lazy("The user's number had changed, or was gone."),
     "no_endpoint": gettext_lazy("There was no endpoint that could be used."),
     "inactive": gettext_lazy("The user was deactivated."),

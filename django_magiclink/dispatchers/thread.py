@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import uuid
-from collections.abc import Callable
-from concurrent.futures import Future
-from queue import Empty, SimpleQueue
 from threading import Lock, Thread
-from typing import Any
-
-from django.db import connections
 
 from .. import approvals
 from ..conf import app_settings
 from ..exceptions import Busy
+from . import writer
 from .base import BaseDispatcher
 
 logger = logging.getLogger("django_magiclink")
@@ -25,8 +21,8 @@ class ThreadDispatcher(BaseDispatcher):
     """
     One daemon thread an approval; ``MAGICLINK_MAX_WAITING`` bounds them per process.
 
-    Nothing survives a restart: what it interrupts reads as expired, and can be asked
-    for again.
+    Nothing survives a restart. What an orderly exit interrupts is marked, and can be
+    asked for again; what a kill interrupts reads as expired at its deadline.
     """
 
     def __init__(self) -> None:
@@ -48,73 +44,46 @@ class _Waiters:
     def __init__(self) -> None:
         self.process = os.getpid()
         self._lock = Lock()
-        self._waiting = 0
-        self._writer = _Writer()
+        self._waiting: set[uuid.UUID] = set()
+        atexit.register(self._give_up)
 
     def start(self, pk: uuid.UUID) -> None:
         with self._lock:
-            if self._waiting >= app_settings.MAX_WAITING:
+            if len(self._waiting) >= app_settings.MAX_WAITING:
                 raise Busy
-            self._waiting += 1
+            self._waiting.add(pk)
         try:
             Thread(
                 target=self._wait, args=[pk], name=f"magiclink-wait-{pk}", daemon=True
             ).start()
         except RuntimeError as error:
             # The system gives no more threads, or the process is ending.
-            self._leave()
+            self._leave(pk)
             raise Busy from error
 
     def _wait(self, pk: uuid.UUID) -> None:
         try:
-            approvals.perform(pk, self._writer.run)
+            approvals.perform(pk, writer.run)
         except Exception as error:
             # The row expires by itself. The text may quote what is in it.
             logger.error("Approval %s is lost: %s", pk, type(error).__name__)
         finally:
-            self._leave()
+            self._leave(pk)
 
-    def _leave(self) -> None:
+    def _leave(self, pk: uuid.UUID) -> None:
         with self._lock:
-            self._waiting -= 1
+            self._waiting.discard(pk)
 
-
-class _Writer:
-    """One thread, and so one database connection, for all the waits of a process."""
-
-    #: Seconds without work after which the connection is given back.
-    IDLE = 1.0
-
-    def __init__(self) -> None:
-        self._steps: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
-        Thread(target=self._work, name="magiclink-writer", daemon=True).start()
-
-    def run(self, step: Callable[[], Any]) -> Any:
-        future: Future[Any] = Future()
-        self._steps.put((step, future))
-        return future.result()
-
-    def _work(self) -> None:
-        while True:
-            step, future = self._next()
-            try:
-                future.set_result(step())
-            except Exception as error:
-                future.set_exception(error)
-                # The connection may be what broke: the next step gets another.
-                _close_connections()
-
-    def _next(self) -> tuple[Callable[[], Any], Future[Any]]:
+    def _give_up(self) -> None:
+        if self.process != os.getpid():
+            # A child of this process ends, which inherited the registration.
+            return
+        with self._lock:
+            waiting, self._waiting = self._waiting, set()
         try:
-            return self._steps.get(timeout=self.IDLE)
-        except Empty:
-            _close_connections()
-            return self._steps.get()
-
-
-def _close_connections() -> None:
-    try:
-        connections.close_all()
-    except Exception as error:
-        # The writer must go on: all later approvals of the process need it.
-        logger.error("A connection did not close: %s", type(error).__name__)
+            # The threads end with the process, and so does the writer.
+            approvals.interrupt(waiting)
+        except Exception as error:
+            logger.error(
+                "%d approvals are lost: %s", len(waiting), type(error).__name__
+            )

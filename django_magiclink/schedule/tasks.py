@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import django
 
 from .. import retention
 
-if django.VERSION >= (6, 0):  # pragma: no cover
+if TYPE_CHECKING or django.VERSION >= (6, 0):  # pragma: no cover
     from django.tasks import task
 else:  # pragma: no cover
-    from django_tasks import task  # type: ignore[no-redef]
+    from django_tasks import task
 
 
 @task()
