@@ -30,6 +30,11 @@ def postgres():
     return None
 
 
+def redis():
+    """The path of Redis's server."""
+    return shutil.which("redis-server")
+
+
 def npx():
     """The path of npx, which runs packages of the npm registry."""
     return shutil.which("npx")
@@ -51,6 +56,7 @@ def newer_python():
 NEEDS = {
     "chromium": (chromium, "install Chromium, such as Debian's package chromium"),
     "postgres": (postgres, "install PostgreSQL's server, such as package postgresql"),
+    "redis": (redis, "install Redis's server, such as package redis-server"),
     "npx": (npx, "install npm, such as Debian's package npm"),
     "newer_python": (newer_python, "put Python 3.12 or 3.13 on PATH as python3.13"),
 }

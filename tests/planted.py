@@ -18,8 +18,5 @@ class Unforked(thread.ThreadDispatcher):
 class Unbounded(BaseDispatcher):
     """Lets as many wait as come."""
 
-    def _of_this_process(self):
-        """Do nothing: there is nothing to share."""
-
     def dispatch(self, pk):
         Thread(target=approvals.perform, args=[pk], daemon=True).start()

@@ -151,7 +151,7 @@ class PostgreSQL(Database):
     def down(self):
         """Shut it down, which breaks every connection."""
         if self._process is not None:
-            _end(self._process, signal.SIGINT)
+            end(self._process, signal.SIGINT)
 
     def query(self, sql):
         """Return the rows of a SELECT, or of what a change is RETURNING."""
@@ -267,7 +267,7 @@ class Site:
         return self
 
     def __exit__(self, *error):
-        _end(self.process, signal.SIGTERM)
+        end(self.process, signal.SIGTERM)
 
     def said(self):
         """Return what it has logged since this was last asked."""
@@ -454,7 +454,8 @@ def _somebody_else():
     return them | {"cwd": "/"}
 
 
-def _end(process, number):
+def end(process, number):
+    """Send it a signal, and return once it has ended."""
     process.send_signal(number)
     try:
         process.wait(PATIENCE)

@@ -75,4 +75,8 @@ MAGICLINK_DISPATCHER = env(
     "MAGICLINK_DISPATCHER",
     default="django_magiclink.dispatchers.thread.ThreadDispatcher",
 )
+CELERY_BROKER_URL = env("CELERY_BROKER_URL", default="memory://")
+if "TASKS_BACKEND" in os.environ:
+    TASKS = {"default": {"BACKEND": env("TASKS_BACKEND")}}
+    INSTALLED_APPS.append(env("TASKS_BACKEND").partition(".")[0])
 MAGICLINK_MAX_WAITING = env.int("MAGICLINK_MAX_WAITING", default=500)

@@ -8,13 +8,17 @@ from django.urls import get_resolver
 
 from django_magiclink.dispatchers import get_dispatcher, writer
 
+from . import worker
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
 _site = get_wsgi_application()
+# As Celery wants it imported by the project's own package.
+worker.app.set_current()
 # Here, so that not every worker has to: it takes longer than a hundred requests.
 get_resolver().url_patterns  # noqa: B018
 # As an app may that starts its threads early: gunicorn forks the workers later.
-get_dispatcher()._of_this_process()
+getattr(get_dispatcher(), "_of_this_process", bool)()
 writer.run(bool)
 
 
