@@ -14,13 +14,7 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.debug import sensitive_variables
 
 from . import approvals
-from .bodies import (
-    APPROVAL_FIELD,
-    CHALLENGE_FIELD,
-    full_path,
-    is_form,
-    own_field,
-)
+from .bodies import APPROVAL_FIELD, CHALLENGE_FIELD, full_path, own_field
 from .challenges import Challenge, Clearance
 from .exceptions import Expired, Refused
 from .identities import missing_user
@@ -139,11 +133,8 @@ def _applies(
 
 
 def _passes(request: HttpRequest, sought: Sought) -> bool:
-    approval_id = request.headers.get("X-Approval") or own_field(
-        request, APPROVAL_FIELD
-    )
     if sought.max_age != 0 or PREFLIGHT_HEADER in request.headers:
-        return approvals.find(sought, approval_id) is not None
+        return approvals.find(sought) is not None
     used: set[str] = request.__dict__[_USED]
     if sought.binding in used:
         return True
@@ -155,7 +146,8 @@ def _passes(request: HttpRequest, sought: Sought) -> bool:
     # A speculative request must not use up what the user approved for a real one.
     if "Sec-Purpose" in request.headers:
         return False
-    if approvals.consume(sought, approval_id) is None:
+    named = request.headers.get("X-Approval") or own_field(request, APPROVAL_FIELD)
+    if approvals.consume(sought, named) is None:
         return False
     used.add(sought.binding)
     return True
@@ -185,9 +177,8 @@ def _answerable(request: HttpRequest, wanted: Wanted) -> Challenge:
         # The phone that the page names is the one that will be asked.
         replace(wanted, number_hash=hash_number(number)),
         phone=mask(number),
-        files=tuple(request.FILES) if is_form(request) else (),
-        trusted=request.method != "POST"
-        or (_passes_csrf(request) and not _is_secret(request)),
+        files=tuple(request.FILES),
+        trusted=request.method != "POST" or _is_trusted(request),
     )
 
 
@@ -202,7 +193,11 @@ def _without_files(request: HttpRequest) -> Challenge | None:
         return None
     if set(challenge.files) <= set(request.FILES):
         return None
-    return replace(challenge, reason="", trusted=_passes_csrf(request))
+    return replace(challenge, reason="", trusted=_is_trusted(request))
+
+
+def _is_trusted(request: HttpRequest) -> bool:
+    return _passes_csrf(request) and not _is_secret(request)
 
 
 def _passes_csrf(request: HttpRequest) -> bool:

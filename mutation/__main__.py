@@ -18,9 +18,12 @@ TESTS = {
     "calls": "lifecycle log security/bound security/codes security/limits",
     "client": "client security/client_wire",
     "endings": "lifecycle log security/endings security/reports",
-    "limits": "security/limits security/reports",
+    "limits": "dashboard security/limits security/reports",
     "status": "lifecycle",
-    "stepup": "guard preflight security/bound security/starting security/use",
+    "stepup": (
+        "guard preflight start security/bound security/phone_changes"
+        " security/starting security/use"
+    ),
 }
 
 #: What only wraps a function, so that it can go around mutmut's dispatch as well.

@@ -318,6 +318,16 @@ def test_too_few_declines_lock_nothing(viewer):
     assert rows(viewer, "locks") == []
 
 
+def test_a_login_that_is_declined_counts_with_the_owners_other_declines(viewer):
+    anna = get_user_model().objects.create_user("anna")
+    lock(anna, Status.REJECTED, 2, number_hash="a" * 64)
+    lock(anna, Status.REJECTED, 1, number_hash="a" * 64, purpose="login")
+
+    [told] = rows(viewer, "locks")
+
+    assert told[:3] == ["anna", "+46*******05", "Declined too often"]
+
+
 def test_a_user_may_be_locked_on_every_phone(viewer):
     anna = get_user_model().objects.create_user("anna")
     for number in "abcde":

@@ -19,6 +19,7 @@ from django_magiclink.status import Status
 from django_magiclink.stepup import require_approval
 
 from .conftest import Browser
+from .doors.grants import grant
 from .models import Run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -223,6 +224,23 @@ def test_an_approval_can_be_named_and_a_wrong_name_is_ignored(
     assert browser.post("/once/", fields, headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize("by", ["header", "field"])
+def test_the_approval_that_a_request_names_is_the_one_it_uses(browser, endpoint, by):
+    refused = browser.post("/once/", {"a": "1"})
+    options = {"scope": "once", "max_age": 0, "text": "Carry it out"}
+    older, newer = grant(refused, ago=9, **options), grant(refused, **options)
+    fields, headers = {"a": "1"}, {}
+    if by == "header":
+        headers["X-Approval"] = str(older.pk)
+    else:
+        fields["_approval"] = str(older.pk)
+
+    assert browser.post("/once/", fields, headers=headers).status_code == 200
+
+    states = [Approval.objects.get(pk=each.pk).status for each in (older, newer)]
+    assert states == [Status.CONSUMED, Status.ACCEPTED]
+
+
 def test_what_a_guard_lets_pass_is_stored_nowhere(browser, endpoint, sandbox):
     browser.approve(browser.get("/payroll/"), sandbox)
 
@@ -422,7 +440,11 @@ def test_two_guards_that_want_different_single_uses_are_an_error(
 ):
     browser.approve(browser.get("/conflicting/"), sandbox)
 
-    with pytest.raises(ImproperlyConfigured, match="Two guards with max_age=0"):
+    text = (
+        "Two guards with max_age=0 want different approvals for one request. "
+        "Give them the same options, or leave one of them out."
+    )
+    with pytest.raises(ImproperlyConfigured, match=f"^{re.escape(text)}$"):
         browser.get("/conflicting/")
 
     assert runs() == []
@@ -499,6 +521,7 @@ def test_a_guard_keeps_a_csrf_token_that_its_view_has_changed(browser, endpoint)
 def test_options_get_the_parts_of_the_path_that_have_no_name(
     browser, endpoint, sandbox
 ):
+    assert browser.get("/inline_unnamed/0/").status_code == 200
     browser.approve(browser.get("/inline_unnamed/7/"), sandbox)
 
     assert Approval.objects.get().text == "Open 7"

@@ -744,6 +744,14 @@ def test_a_use_that_loses_the_race_is_none(user, monkeypatch):
     assert approvals.consume(wanted(max_age=0)) is None
 
 
+def test_a_use_that_is_too_late_by_the_time_it_is_made_is_none(user, monkeypatch):
+    approval = accepted(user, 301)
+    monkeypatch.setattr(approvals, "find", lambda *args: approval.pk)
+
+    assert approvals.consume(wanted(max_age=0)) is None
+    assert state(approval) == Status.ACCEPTED
+
+
 def test_a_receiver_that_fails_does_not_bring_a_use_back(user):
     approval = accepted(user)
 

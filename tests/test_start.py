@@ -191,6 +191,8 @@ def test_a_process_that_waits_enough_is_503(browser, endpoint, sandbox, settings
     ("change", "reason"),
     [
         (lambda: PhoneNumber.objects.all().delete(), "no_phone"),
+        # Another phone than the one that the challenge names.
+        (lambda: PhoneNumber.objects.update(number="+46701740699"), "expired"),
         (lambda: Endpoint.objects.update(enabled=False), "no_endpoint"),
     ],
 )
@@ -538,6 +540,34 @@ def test_a_file_is_asked_for_again_and_nothing_else(browser, endpoint, sandbox, 
 
     assert submit(browser, without, "data-repeat", paper=upload()).status_code == 200
     assert runs() == ["once"]
+
+
+def test_a_form_that_comes_back_late_without_its_file_can_be_asked_for(
+    browser, endpoint
+):
+    page = browser.post("/once/", {"a": "1", "paper": upload()}, headers=HTML)
+
+    with time_machine.travel(timezone.now() + timedelta(seconds=601)):
+        without = submit(browser, page, "data-repeat")
+
+    assert without.status_code == 401
+    assert form(without, "data-start")[1]["challenge"]
+    assert re.search(r'<input type="file" name="paper" required', without.text)
+
+
+def test_a_view_that_keeps_nothing_carries_nothing_back(browser, endpoint, runs):
+    typed = {"secret": "hunter2"}
+    first = browser.post("/secret/", typed | {"paper": upload()}, headers=HTML)
+    problem = browser.post("/secret/", typed | {"paper": upload()}).json()
+
+    without = typed | {"_approval_challenge": problem["challenge"]}
+    again = browser.post("/secret/", without, headers=HTML)
+
+    for page in (first, again):
+        assert page.status_code == 401
+        assert "hunter2" not in page.text
+        assert "Open the form again" in page.text
+    assert runs() == []
 
 
 @pytest.mark.parametrize("token", ["nonsense", "of another path"])

@@ -38,6 +38,7 @@ urlpatterns = [
             "inline_in_transaction",
             "inline_async",
             "crash",
+            "secret",
             "count",
             "non_atomic_outside",
             "non_atomic_inside",

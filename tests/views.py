@@ -37,7 +37,11 @@ from django_magiclink.enrolment import change_number
 from django_magiclink.models import Approval, Endpoint, PhoneNumber
 from django_magiclink.phones import hash_number
 from django_magiclink.status import UNDECIDED, Status
-from django_magiclink.stepup import arequire_approval, require_approval
+from django_magiclink.stepup import (
+    arequire_approval,
+    keeps_nothing,
+    require_approval,
+)
 from django_magiclink.wanted import Wanted
 
 from .models import Run
@@ -187,7 +191,10 @@ def inline_window(request):
 
 def inline_unnamed(request, number):
     refused = require_approval(
-        request, scope="inline", text=lambda request, number: f"Open {number}"
+        request,
+        scope="inline",
+        when=lambda request, number: number != "0",
+        text=lambda request, number: f"Open {number}",
     )
     return refused or ran(request, "inline_unnamed")
 
@@ -217,6 +224,12 @@ def crash(request):
         note.write("ran\n")
     Run.objects.create(view="crash")
     raise RuntimeError("the view broke")
+
+
+@keeps_nothing
+@approval_required(scope="secret", max_age=0)
+def secret(request):
+    return ran(request, "secret")
 
 
 @approval_required(scope="count", max_age=0)

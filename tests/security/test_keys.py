@@ -126,6 +126,15 @@ def test_a_key_is_entered_tried_put_to_use_and_taken_back(
     ]
 
 
+def test_a_key_can_be_tried_where_none_is_in_use(steps, sandbox):
+    ApiKey.objects.all().delete()
+    steps.do("unlock", password="secret")
+    steps.do("enter", name="first", secret=sandbox.api_key)
+
+    assert keys.staged(steps.endpoint)
+    assert "It works" in steps.try_key().text
+
+
 @pytest.mark.parametrize("action", ["enter", "issue", "use", "discard", "back"])
 def test_nothing_is_done_before_somebody_has_proved_who_they_are(
     steps, sandbox, settings, action

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import F
@@ -353,8 +354,9 @@ def test_others_ring_for_a_minute_and_then_rest_for_two(user, endpoint, purpose)
 
     assert approval.timeout == 60
     assert refusal.value.retry_after == pytest.approx(120, abs=1)
-    # The owner's own rest is not what they have to wait for.
-    approvals.request(wanted(), user=user, dispatch=lambda pk: None)
+    # Neither their rest nor their minute is the owner's.
+    owners, _ = approvals.request(wanted(), user=user, dispatch=lambda pk: None)
+    assert owners.timeout == 300
 
 
 @pytest.mark.covers("R10", "A28")
@@ -536,6 +538,14 @@ def test_the_fifth_newest_of_a_quarter_says_when_there_may_be_another(user, endp
 
 
 @pytest.mark.covers("R08")
+def test_a_limit_may_be_one(user, endpoint, settings):
+    settings.MAGICLINK_LIMITS = {"per_15_min": 1}
+    prompts(user, 10 * MINUTE)
+
+    assert refusal(user) == ("per_15_min", 5 * MINUTE)
+
+
+@pytest.mark.covers("R08")
 def test_the_twentieth_newest_of_a_day_says_when_there_may_be_another(user, endpoint):
     prompts(user, *(each * HOUR for each in (23, 3, *range(4, 21), 2, 1)))
 
@@ -556,7 +566,14 @@ def test_the_tenth_newest_of_an_hour_says_when_an_address_may_ask_again(user, en
 
 @pytest.mark.covers("A26")
 @pytest.mark.parametrize(
-    "other", [{"address": "192.0.2.2"}, {"purpose": "step-up"}, {"sent": None}]
+    "other",
+    [
+        {"address": "192.0.2.2"},
+        {"purpose": "step-up"},
+        {"sent": None},
+        # A worker comes too late for it.
+        {"sent": None, "status": Status.PENDING, "start_by": timezone.now()},
+    ],
 )
 def test_only_prompts_of_an_address_without_a_login_count_for_it(user, endpoint, other):
     kept = {"purpose": "passwordless", "address": "192.0.2.1", "number_hash": "other"}
@@ -607,11 +624,48 @@ def test_declines_lock_nothing_where_that_is_off(user, endpoint, settings, off):
     assert refusal(user) == ("reject_cooldown", 50)
 
 
+@pytest.fixture
+def stopped_clock():
+    with time_machine.travel(timezone.now(), tick=False):
+        yield
+
+
 @pytest.mark.covers("R08")
-def test_a_single_decline_locks_nothing(user):
+def test_a_single_decline_locks_nothing(user, stopped_clock):
     prompts(user, 1, status=Status.REJECTED)
 
     assert limits.locked_until(Approval.objects.get()) is None
+
+
+@pytest.mark.covers("R08")
+def test_declines_as_far_apart_as_a_lock_is_long_still_lock(
+    user, endpoint, stopped_clock
+):
+    prompts(user, 10, 460, 910, status=Status.REJECTED)
+
+    assert refusal(user) == ("rejects_lock", 890)
+
+
+@pytest.mark.covers("R08")
+@pytest.mark.parametrize(
+    ("status", "ago"), [(Status.REJECTED, 60), (Status.NO_ANSWER, 30)]
+)
+def test_a_limit_is_over_at_its_last_instant(
+    user, endpoint, stopped_clock, status, ago
+):
+    prompts(user, ago, status=status)
+
+    assert approvals.request(wanted(), user=user, dispatch=lambda pk: None)
+
+
+@pytest.mark.covers("R08")
+def test_until_its_last_instant_a_prompt_is_not_unanswered(
+    user, endpoint, stopped_clock
+):
+    now = timezone.now()
+    prompts(user, 10, status=Status.SENT, answered=None, deadline=now, live_until=now)
+
+    assert approvals.request(wanted(), user=user, dispatch=lambda pk: None)
 
 
 @pytest.mark.covers("R56")

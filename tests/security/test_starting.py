@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_magiclink.models import Approval
 
 from ..conftest import Browser
-from ..test_start import HTML, OWN_NAVIGATION, TEN, submit
+from ..test_start import HTML, OWN_NAVIGATION, TEN, submit, upload
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -210,6 +210,24 @@ def test_a_form_of_another_site_is_not_carried_on(
     assert "<form" not in page.text
     assert "Open the form again" in page.text
     assert sandbox.calls == []
+    assert runs() == []
+
+
+@pytest.mark.covers("R13", "A19")
+def test_a_form_of_another_site_is_not_carried_on_for_a_file_either(
+    user, endpoint, runs
+):
+    browser = Browser(enforce_csrf_checks=True)
+    browser.force_login(user)
+    challenge = browser.post("/exempt/", {"paper": upload()}).json()["challenge"]
+
+    fields = {"amount": "evil", "_approval_challenge": challenge}
+    page = browser.post("/exempt/", fields, headers=CROSS_SITE)
+
+    assert page.status_code == 401
+    assert "evil" not in page.text
+    assert "<form" not in page.text
+    assert "Open the form again" in page.text
     assert runs() == []
 
 
