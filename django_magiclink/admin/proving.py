@@ -52,11 +52,9 @@ class Proof:
             return True
         return any(self._challenge(asking) is None for asking in self._asking)
 
-    def ask(self) -> HttpResponseBase | None:
-        """Return what asks the phone, or ``None`` if it has approved."""
-        if self.by_phone is None:
-            return None
-        challenge = self._challenge(self.by_phone)
+    def ask(self, endpoint: Endpoint) -> HttpResponseBase | None:
+        """Return what asks the phone through it, or ``None`` if it has approved."""
+        challenge = self._challenge(endpoint)
         return None if challenge is None else challenge.response()
 
     @sensitive_variables()

@@ -128,7 +128,7 @@ class ReplaceKeyView(EndpointView):
     @sensitive_variables()
     def _unlock(self) -> HttpResponseBase:
         if self.proof.by_phone is not None:
-            return self.proof.ask() or self.again("key")
+            return self.proof.ask(self.proof.by_phone) or self.again("key")
         if not self.proof.take(self.request.POST.get("password", "")):
             self.tell(_("That was not your password."), messages.ERROR)
         return self.again("key")
