@@ -23,7 +23,7 @@ import requests
 from django.core.management import CommandError, call_command
 
 from django_magiclink.management.commands import magiclink_sandbox
-from django_magiclink.sandbox import FAULTS, NoPrompt, Sandbox, faults, keys
+from django_magiclink.sandbox import FAULTS, NoPrompt, Sandbox, faults, issuer, keys
 from django_magiclink.sandbox.state import State
 
 NUMBER = "+46701234567"
@@ -384,6 +384,15 @@ def test_wrong_use_of_keys_and_endpoints_is_told():
         sandbox.issue_key(expires=datetime(2030, 1, 1))
     with pytest.raises(ValueError, match="255"):
         sandbox.add_endpoint("x" * 256)
+
+
+def test_a_key_of_an_unknown_endpoint_is_not_made(sandbox):
+    form = urlencode({"endpoint": "unknown", "name": "shop"})
+
+    response, body = fetch(sandbox, "POST", issuer.PATH, form, Origin=sandbox.url)
+
+    assert response.status == 404
+    assert "add_endpoint()" in json.loads(body)["error"]
 
 
 def test_the_rate_limit_counts_each_key_by_itself(sandbox, monkeypatch):

@@ -69,6 +69,7 @@ REQUIREMENTS = {
     "R48": "Forked workers wait as others do, and a process that is ended is gone in "
     "seconds.",
     "R49": "What nobody finished reads as expired, whoever died.",
+    "R50": "A queue carries the approval's id alone; one that blocks is an error.",
     "R51": "Each thing that happens is one event: when, who, what, from where, and "
     "what came of it.",
     "R52": "Nobody changes the audit trail in the admin, a superuser included.",
