@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any
+from math import ceil
+from typing import Any, TypeVar
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
@@ -21,6 +23,13 @@ from .models import Approval
 from .status import UNDECIDED
 
 logger = logging.getLogger("django_magiclink")
+
+#: Seconds between two looks at the status, by the seconds since the phone was asked:
+#: most people answer within the first 30.
+_POLLS = ((30, 1), (90, 2))
+_LATER = 5
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 def own_view(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -39,6 +48,30 @@ def own_view(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespons
         patch_cache_control(response, private=True, no_store=True)
         return response
 
+    return _open(wrapper)
+
+
+def own_stream(
+    view: Callable[..., Coroutine[Any, Any, HttpResponseBase]],
+) -> Callable[..., Coroutine[Any, Any, HttpResponseBase]]:
+    """Wrap an async view of ours, and keep what it streams from being held back."""
+
+    @wraps(view)
+    async def wrapper(
+        request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        response = await view(request, *args, **kwargs)
+        patch_cache_control(response, private=True, no_store=True, no_transform=True)
+        # For nginx, and for Django's GZipMiddleware, which would put each part into
+        # an archive of its own: Chromium reads the first.
+        response["X-Accel-Buffering"] = "no"
+        response["Content-Encoding"] = "identity"
+        return response
+
+    return _open(wrapper)
+
+
+def _open(wrapper: View) -> View:
     wrapper._non_atomic_requests = EveryAlias()  # type: ignore[attr-defined]
     # They answer strangers themselves, and what they carry is the host's.
     return login_not_required(sensitive_post_parameters()(wrapper))
@@ -73,7 +106,16 @@ def state(approval: Approval | None) -> HttpResponse:
         "status": status.value,
         "final": final,
         "message": pages.describe(approval),
-        "poll_after": None if final else pages.POLL_AFTER,
+        "poll_after": None if final else _poll_after(approval),
         "expires_in": approval.expires_in,
     }
     return JsonResponse(body)
+
+
+def _poll_after(approval: Approval) -> int:
+    now = timezone.now()
+    asked = (now - (approval.sent or approval.created)).total_seconds()
+    pause = next((pause for until, pause in _POLLS if asked < until), _LATER)
+    # Who waits for the end is not told of it much later.
+    left = ceil((approval.deadline - now).total_seconds())
+    return max(1, min(pause, left))

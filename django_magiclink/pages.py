@@ -20,11 +20,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from .conf import app_settings
 from .limits import value_of
+from .live import live_url
 from .models import Approval
 from .status import UNDECIDED, Status
-
-#: Seconds between two looks at the status.
-POLL_AFTER = 1
 
 #: With this header our script says that it has a dialog to show a card in.
 DIALOG_HEADER = "X-Approval-Dialog"
@@ -203,6 +201,7 @@ class Page:
             context |= {
                 "message": describe(self.approval),
                 "status_url": reverse("django_magiclink:status", args=approval),
+                "live_url": live_url(self.request, self.approval),
                 "cancel_url": reverse("django_magiclink:cancel", args=approval),
                 "report_url": reverse("django_magiclink:report", args=approval),
             }

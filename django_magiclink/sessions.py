@@ -50,6 +50,12 @@ def keep_unsaved(request: HttpRequest) -> None:
         request.session = _Unsaved(request.session.items())  # type: ignore[assignment]
 
 
+def leave_alone(request: HttpRequest) -> None:
+    """Let a request that needs no session neither read nor save it."""
+    if not request.session.modified:
+        request.session = _Unsaved()  # type: ignore[assignment]
+
+
 class _Unsaved(dict[str, Any]):
     # The middleware saves no dict, and everyone else can still read it. Django asks
     # for the two of whoever is looked at later; the next request does it for good.

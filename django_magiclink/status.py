@@ -47,6 +47,10 @@ GRANTED = frozenset({Status.ACCEPTED, Status.CONSUMED, Status.REVOKED})
 UNDECIDED = frozenset({Status.PENDING, Status.SENT, Status.CONFIRMING})
 
 
+#: The phone has not answered yet. A page that waits for it may be told when it has.
+UNANSWERED = frozenset({Status.PENDING, Status.SENT})
+
+
 def sources(target: Status) -> set[Status]:
     """Return the states that ``target`` may follow."""
     return {state for state, following in TRANSITIONS.items() if target in following}

@@ -9,6 +9,7 @@ app_name = "django_magiclink"
 urlpatterns = [
     path("ask/", views.ask, name="ask"),
     path("start/", views.start, name="start"),
+    path("live/<str:token>/", views.live, name="live"),
     path("<uuid:pk>/", views.status, name="status"),
     path("<uuid:pk>/cancel/", views.cancel, name="cancel"),
     path("<uuid:pk>/report/", views.report, name="report"),

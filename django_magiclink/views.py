@@ -8,13 +8,16 @@ import uuid
 from dataclasses import replace
 
 from django.contrib.auth import SESSION_KEY
+from django.core.handlers.asgi import ASGIRequest
 from django.db import OperationalError
 from django.http import (
     HttpRequest,
+    HttpResponse,
     HttpResponseBase,
     HttpResponseRedirect,
     JsonResponse,
     QueryDict,
+    StreamingHttpResponse,
 )
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
@@ -30,15 +33,16 @@ from django.views.decorators.http import (
 )
 
 from . import approvals, pages
-from .answers import own_view, state, too_old
+from .answers import own_stream, own_view, state, too_old
 from .binding import session_hash
 from .bodies import FIELDS_FIELD, host_fields
 from .challenges import Challenge
 from .conf import app_settings
 from .dispatchers import get_dispatcher
 from .exceptions import Busy, Expired, Refused
+from .live import events, live_url, read_token
 from .models import Approval
-from .sessions import keep_unsaved
+from .sessions import keep_unsaved, leave_alone
 from .status import Status
 from .wanted import Wanted
 
@@ -110,12 +114,23 @@ def start(request: HttpRequest) -> HttpResponseBase:
         "id": str(approval.pk),
         "status": approval.state.value,
         "status_url": reverse("django_magiclink:status", args=[approval.pk]),
-        "live_url": None,
+        "live_url": live_url(request, approval),
         "cancel_url": reverse("django_magiclink:cancel", args=[approval.pk]),
         "code": approval.shown_code or None,
         "expires_in": approval.expires_in,
     }
     return JsonResponse(body, status=200 if joined else 201)
+
+
+@own_stream
+@require_http_methods(["GET"])
+async def live(request: HttpRequest, token: str) -> HttpResponseBase:
+    found = read_token(token)
+    # A worker of WSGI would do nothing else as long as the stream is open.
+    if found is None or not isinstance(request, ASGIRequest):
+        return HttpResponse(status=404)
+    leave_alone(request)
+    return StreamingHttpResponse(events(*found), content_type="text/event-stream")
 
 
 @own_view

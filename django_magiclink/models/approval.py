@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
@@ -14,11 +13,9 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from ..signals import approval_changed
 from ..status import UNDECIDED, Status, sources
 from .moves import moving_to
-
-logger = logging.getLogger("django_magiclink")
+from .news import tell, wake
 
 #: Seconds after which an approval that nobody has begun to send is not sent any more.
 START_WITHIN = 30
@@ -44,11 +41,6 @@ def forget_user(collector: Any, field: Any, approvals: Any, using: str) -> None:
     models.SET_NULL(collector, field, approvals, using)
     for name in Approval.PERSONAL:
         collector.add_field_update(Approval._meta.get_field(name), "", approvals)
-
-
-def _tell(pk: uuid.UUID, status: Status, kind: str, by: Any) -> None:
-    logger.info("Approval %s is %s, error %s.", pk, status.value, kind)
-    approval_changed.send_robust(Approval, pk=pk, status=status, by=by)
 
 
 class ApprovalQuerySet(models.QuerySet["Approval"]):
@@ -90,8 +82,11 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
         if not rows.update(status=target, **changes | stamps):
             return False
         kind = str(changes.get("error_kind") or "-")
-        # Not within a transaction: a receiver that fails could undo it unseen.
-        transaction.on_commit(partial(_tell, pk, target, kind, by), using=rows.db)
+        # Not within a transaction: a receiver that fails could undo it unseen, and so
+        # could PostgreSQL. Who waits comes first: a receiver may take its time.
+        transaction.on_commit(partial(wake, rows.db, pk, target), using=rows.db)
+        told = partial(tell, self.model, pk, target, kind, by)
+        transaction.on_commit(told, using=rows.db)
         return True
 
     def free_slot(self, number_hash: str) -> None:

@@ -21,6 +21,9 @@ function run(card, go, mayStart) {
   const reportForms = [...card.querySelectorAll("[data-report]")];
   const isOpen = () => words.state === "waiting" || words.state === "confirming";
   let statusUrl = words.statusUrl;
+  let liveUrl = words.liveUrl;
+  let stream; // says when to look
+  let hears = false; // something came through it
   let cancelUrl = cancelForm?.getAttribute("action");
   let timer;
   let turn = 0; // of two looks under way only the later one counts
@@ -34,7 +37,7 @@ function run(card, go, mayStart) {
   card.addEventListener("submit", onSubmit);
   find("[data-check]").hidden = false;
   find("[data-check]").addEventListener("click", onCheck);
-  document.addEventListener("visibilitychange", wake);
+  document.addEventListener("visibilitychange", onVisibility);
   addEventListener("online", wake);
   addEventListener("pageshow", onPageShow);
   const clock = setInterval(tick, 500);
@@ -63,6 +66,11 @@ function run(card, go, mayStart) {
     if (!document.hidden && isOpen()) look();
   }
 
+  function onVisibility() {
+    listen();
+    wake();
+  }
+
   /* Back on a page that had gone on already: look, but repeat nothing unasked. */
   function onPageShow(event) {
     if (!event.persisted) return;
@@ -84,6 +92,7 @@ function run(card, go, mayStart) {
     if (!card.isConnected) return post(body.cancel_url, cancelForm);
     statusUrl = body.status_url;
     cancelUrl = body.cancel_url;
+    liveUrl = body.live_url;
     mayRepeat = true;
     words.outcome = body.status;
     fill("code", body.code);
@@ -115,7 +124,29 @@ function run(card, go, mayStart) {
     if (mine !== turn || !card.isConnected) return;
     if (body && (response.ok || response.status === 404)) return told(body);
     show(words.state, words.offline);
-    lookAfter(4);
+    lookAfter(parseInt(response?.headers.get("Retry-After")) || 4);
+  }
+
+  /* Open only while it is of use: a browser has six connections for all its tabs. */
+  function listen() {
+    const useful = liveUrl && words.state === "waiting" && card.isConnected;
+    if (!useful || leaving || document.hidden) {
+      stream = stream?.close();
+      hears = false;
+    } else if (!stream) {
+      stream = new EventSource(liveUrl);
+      stream.onmessage = ({ data }) => {
+        hears = data === "waiting";
+        if (hears) return;
+        liveUrl = ""; // it has nothing more to say
+        look();
+      };
+      // The browser tries again by itself.
+      stream.onerror = () => {
+        if (hears) look();
+        hears = false;
+      };
+    }
   }
 
   async function cancel() {
@@ -153,7 +184,7 @@ function run(card, go, mayStart) {
       show(typing ? "confirming" : "waiting", body.message);
       if (typing && before !== words.state) typeForm.elements.code.focus();
       count(body.expires_in);
-      lookAfter(body.poll_after);
+      lookAfter(hears ? 15 : body.poll_after);
     } else if (body.status === "accepted") {
       show("accepted", body.message);
       // Files cannot travel: they are chosen again, now or while waiting.
@@ -181,7 +212,7 @@ function run(card, go, mayStart) {
   }
 
   function lookAfter(seconds) {
-    timer = setTimeout(look, 1000 * (seconds || 2));
+    timer = setTimeout(() => document.hidden || look(), 1000 * (seconds || 2));
   }
 
   function show(state, message = "") {
@@ -214,6 +245,7 @@ function run(card, go, mayStart) {
   function tick() {
     const left = Math.max(0, Math.round((endsAt - Date.now()) / 1000));
     if (isOpen()) fill("countdown", left);
+    listen();
     if (!card.isConnected) clearInterval(clock);
   }
 }
