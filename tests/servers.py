@@ -207,9 +207,24 @@ class Peak:
                 self.connections = max(self.connections, now)
 
 
+#: How each server is told where to listen, by what is opened already.
+COMMANDS = {
+    "gunicorn": (
+        *("gunicorn", "tests.wsgi:application", "--bind=fd://{fd}", "--preload"),
+        *("--workers={workers}", "--threads={threads}", f"--timeout={PATIENCE}"),
+    ),
+    "uvicorn": (
+        *("uvicorn", "tests.asgi:application", "--fd={fd}", "--lifespan=off"),
+        *("--timeout-graceful-shutdown=5", "--log-level=warning"),
+    ),
+}
+
+
 class Site:
     """
     The tests' site in gunicorn: several processes with several threads each.
+
+    Or in uvicorn, which has one process.
 
     A context manager. Its Mideye Server is a sandbox of the test's process. What else
     is given goes into its environment.
@@ -219,14 +234,22 @@ class Site:
     THREADS = 4
 
     def __init__(
-        self, folder, database, sandbox, *, workers=WORKERS, threads=THREADS, **more
+        self,
+        folder,
+        database,
+        sandbox,
+        *,
+        server="gunicorn",
+        workers=WORKERS,
+        threads=THREADS,
+        **more,
     ):
         self.database = database
-        self._workers = workers
-        self._threads = threads
+        self._command = COMMANDS[server]
+        self._size = {"workers": workers, "threads": threads}
         self._gate = folder / "gate"
         self._gate.touch()
-        self._log = folder / "gunicorn.log"
+        self._log = folder / "server.log"
         self._read = 0
         self._environment = surroundings(database) | {
             "MIDEYE_URL": sandbox.url,
@@ -244,14 +267,11 @@ class Site:
             self._log.open("w") as log,
         ):
             self.port = listener.getsockname()[1]
+            size = self._size | {"fd": listener.fileno()}
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "gunicorn", "tests.wsgi:application"),
-                    f"--bind=fd://{listener.fileno()}",
-                    f"--workers={self._workers}",
-                    f"--threads={self._threads}",
-                    f"--timeout={PATIENCE}",
-                    "--preload",
+                    *(sys.executable, "-m"),
+                    *(part.format(**size) for part in self._command),
                 ],
                 cwd=ROOT,
                 env=os.environ | self._environment,

@@ -42,6 +42,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
 ]
+MIDDLEWARE[:0] = env.list("MORE_MIDDLEWARE", default=[])
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

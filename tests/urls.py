@@ -1,5 +1,6 @@
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.staticfiles.views import serve
 from django.urls import include, path, re_path
 
 from . import views
@@ -9,6 +10,8 @@ urlpatterns = [
     path("login/", LoginView.as_view(template_name="admin/login.html"), name="login"),
     path("logout/", LogoutView.as_view(next_page="/login/"), name="logout"),
     path("magiclink/", include("django_magiclink.urls")),
+    # In place of a web server.
+    path("static/<path:path>", serve, {"insecure": True}),
     path("params/<int:pk>/", views.params),
     re_path(r"^.*evil\.example/catch/$", views.once),
     re_path(r"^inline_unnamed/([0-9]+)/$", views.inline_unnamed),
