@@ -40,6 +40,7 @@ class Listener:
         begin: Callable[[], None],
     ) -> None:
         self.hears = False
+        self._stopped = False
         self._rows = rows
         self._tell = tell
         self._begin = begin
@@ -57,6 +58,8 @@ class Listener:
 
     def stop(self) -> None:
         """End; the connection is closed a moment later."""
+        # Before Python 3.12 asyncio.wait_for(), in psycopg, may swallow a cancellation.
+        self._stopped = True
         if self._task is not None:
             self._task.cancel()
 
@@ -68,7 +71,7 @@ class Listener:
         return {"connect_timeout": PATIENCE, "autocommit": True} | parameters
 
     async def _run(self, connect: Callable[[], Any]) -> None:
-        while True:
+        while not self._stopped:  # pragma: no branch
             try:
                 async with await connect() as connection:
                     await self._listen(connection)
@@ -83,16 +86,17 @@ class Listener:
         word = secrets.token_hex(8)
         # By the other connection: a pooler would have to bring it to this one.
         await self._rows.run(partial(notify, self._alias, word))
-        async with asyncio.timeout(PATIENCE) as patience:
-            async for notice in connection.notifies():
-                if notice.payload == word:
-                    patience.reschedule(None)
-                    self.hears = True
-                    self._begin()
-                else:
-                    self._pass_on(notice.payload)
+        while not self._stopped:  # pragma: no branch
+            async for notice in connection.notifies(timeout=PATIENCE):
+                self._hear(notice.payload, word)
+            if not self.hears:
+                raise TimeoutError
 
-    def _pass_on(self, payload: str) -> None:
+    def _hear(self, payload: str, word: str) -> None:
+        if payload == word:
+            self.hears = True
+            self._begin()
+            return
         try:
             pk = uuid.UUID(payload)
         except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from asyncio import AbstractEventLoop, Future
+from asyncio import AbstractEventLoop, Event
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,13 +27,13 @@ _watchers: dict[AbstractEventLoop, _Watcher] = {}
 
 
 @contextmanager
-def change_of(pk: uuid.UUID) -> Iterator[Future[None]]:
-    """Give what is done as soon as approval ``pk`` waits for its phone no more."""
+def change_of(pk: uuid.UUID) -> Iterator[Event]:
+    """Give what is set as soon as approval ``pk`` waits for its phone no more."""
     loop = asyncio.get_running_loop()
     if loop not in _watchers:
         _watchers[loop] = _Watcher(loop)
     watcher = _watchers[loop]
-    change: Future[None] = loop.create_future()
+    change = Event()
     watcher.add(pk, change)
     try:
         yield change
@@ -51,7 +51,7 @@ class _Watcher:
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
-        self._changes: dict[uuid.UUID, set[Future[None]]] = defaultdict(set)
+        self._changes: dict[uuid.UUID, set[Event]] = defaultdict(set)
         self._new: set[uuid.UUID] = set()
         self._rows = Rows()
         self._listener = Listener(self._rows, self._tell, self._look_soon)
@@ -59,13 +59,13 @@ class _Watcher:
         self._silent = False
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, pk: uuid.UUID, change: Future[None]) -> None:
+    def add(self, pk: uuid.UUID, change: Event) -> None:
         self._changes[pk].add(change)
         self._new.add(pk)
         if self._task is None:
             self._task = self._loop.create_task(self._run(), context=Context())
 
-    def remove(self, pk: uuid.UUID, change: Future[None]) -> None:
+    def remove(self, pk: uuid.UUID, change: Event) -> None:
         self._changes[pk].discard(change)
         if not self._changes[pk]:
             del self._changes[pk]
@@ -107,5 +107,4 @@ class _Watcher:
 
     def _tell(self, pk: uuid.UUID) -> None:
         for change in self._changes.get(pk, ()):
-            if not change.done():
-                change.set_result(None)
+            change.set()
