@@ -1,4 +1,4 @@
-"""A person in Chromium, against the demo as a person starts it."""
+"""A person in Chromium, against the demo as one starts it, and as it is deployed."""
 
 import html
 import re
@@ -9,14 +9,25 @@ import pytest
 from playwright.sync_api import Error, expect, sync_playwright
 
 from .demo import Demo
+from .deployments import DEPLOYMENTS, Deployment
 from .needs import chromium
 
 pytestmark = pytest.mark.needs("chromium")
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    with Demo(tmp_path_factory.mktemp("demo")) as demo:
+def deployments():
+    yield "demo"
+    for name in DEPLOYMENTS:
+        needs = ["redis"] if name == "celery" else []
+        yield pytest.param(name, marks=[pytest.mark.slow, pytest.mark.needs(*needs)])
+
+
+@pytest.fixture(scope="module", params=deployments())
+def demo(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    deployed = request.param != "demo"
+    demo = Deployment(folder, request.param) if deployed else Demo(folder)
+    with demo:
         # The shortest that Mideye takes, as two tests wait for it to pass.
         shorten = "from django_magiclink.models import *; Endpoint.objects.update"
         demo.run("shell", "-c", f"{shorten}(timeout=15)").check_returncode()
