@@ -88,6 +88,20 @@ def test_two_pages_of_one_approval_hear_the_same():
     assert asyncio.run(both()) == [[WAITING, CHANGED]] * 2
 
 
+def test_a_page_that_leaves_takes_nothing_from_another():
+    async def one_of_two():
+        until = timezone.now().timestamp() + 30
+        leaves, stays = events(approval.pk, until), events(approval.pk, until)
+        heard = [await anext(leaves), await anext(stays)]
+        await leaves.aclose()
+        await asyncio.to_thread(accept, approval.pk)
+        return heard + [part async for part in stays]
+
+    approval = ask()
+
+    assert asyncio.run(one_of_two()) == [WAITING, WAITING, CHANGED]
+
+
 def test_more_pages_wait_than_one_query_takes(monkeypatch):
     monkeypatch.setattr(rows, "CHUNK", 2)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 from asgiref.sync import sync_to_async
 from django.db import connections
@@ -26,11 +25,9 @@ async def events(pk: uuid.UUID, until: float) -> AsyncIterator[bytes]:
     await sync_to_async(_let_go)()
     with change_of(pk) as change:
         yield WAITING
-        while not change.is_set() and (left := until - timezone.now().timestamp()) > 0:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(left, KEEP_ALIVE)):
-                    await change.wait()
-            if not change.is_set():
+        while not change.done() and (left := until - timezone.now().timestamp()) > 0:
+            await asyncio.wait([change], timeout=min(left, KEEP_ALIVE))
+            if not change.done():
                 yield b":\n\n"
     yield CHANGED
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from asyncio import AbstractEventLoop, Event
+from asyncio import AbstractEventLoop, Future
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,13 +27,13 @@ _watchers: dict[AbstractEventLoop, _Watcher] = {}
 
 
 @contextmanager
-def change_of(pk: uuid.UUID) -> Iterator[Event]:
-    """Give what is set as soon as approval ``pk`` waits for its phone no more."""
+def change_of(pk: uuid.UUID) -> Iterator[Future[None]]:
+    """Give what is done as soon as approval ``pk`` waits for its phone no more."""
     loop = asyncio.get_running_loop()
     if loop not in _watchers:
         _watchers[loop] = _Watcher(loop)
     watcher = _watchers[loop]
-    change = Event()
+    change: Future[None] = loop.create_future()
     watcher.add(pk, change)
     try:
         yield change
@@ -51,7 +51,7 @@ class _Watcher:
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
-        self._changes: dict[uuid.UUID, set[Event]] = defaultdict(set)
+        self._changes: dict[uuid.UUID, set[Future[None]]] = defaultdict(set)
         self._new: set[uuid.UUID] = set()
         self._rows = Rows()
         self._listener = Listener(self._rows, self._tell, self._look_soon)
@@ -59,16 +59,18 @@ class _Watcher:
         self._silent = False
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, pk: uuid.UUID, change: Event) -> None:
+    def add(self, pk: uuid.UUID, change: Future[None]) -> None:
         self._changes[pk].add(change)
         self._new.add(pk)
         if self._task is None:
             self._task = self._loop.create_task(self._run(), context=Context())
 
-    def remove(self, pk: uuid.UUID, change: Event) -> None:
-        self._changes[pk].discard(change)
-        if not self._changes[pk]:
-            del self._changes[pk]
+    def remove(self, pk: uuid.UUID, change: Future[None]) -> None:
+        others = self._changes.get(pk, set()) - {change}
+        if others:
+            self._changes[pk] = others
+        else:
+            self._changes.pop(pk, None)
             self._new.discard(pk)
 
     async def _run(self) -> None:
@@ -106,5 +108,5 @@ class _Watcher:
         self._look_at_all = 0.0
 
     def _tell(self, pk: uuid.UUID) -> None:
-        for change in self._changes.get(pk, ()):
-            change.set()
+        for change in self._changes.pop(pk, ()):
+            change.set_result(None)
