@@ -481,10 +481,13 @@ def lines_of(text):
     return "\n".join(line.strip() for line in text.splitlines()) + "\n"
 
 
-# The pages for those who look after a site are about its settings, not about the bank.
+#: For those who look after a site: about its settings, not about the bank.
+KEEPING = ("audit", "dashboard", "deploy", "endpoints")
+
+
 @pytest.mark.parametrize(
     "page",
-    [page for page in HOWTO if page.stem not in ("audit", "dashboard", "endpoints")],
+    [page for page in HOWTO if page.stem not in KEEPING],
     ids=lambda page: page.stem,
 )
 def test_the_code_of_the_how_to_pages_is_that_of_the_bank(page):
