@@ -264,6 +264,25 @@ def test_the_status_says_how_it_stands(browser, started, sandbox):
     }
 
 
+@pytest.mark.parametrize(
+    ("seconds", "pause"),
+    [(29, 1), (31, 2), (89, 2), (91, 5), (304, 5), (307, 3), (309.5, 1)],
+)
+def test_a_page_looks_often_at_first_and_not_past_the_end(
+    browser, endpoint, sandbox, settings, seconds, pause
+):
+    settings.MAGICLINK_TIMEOUT = 300
+    sandbox.script("manual")
+    started = browser.start(browser.get("/payroll/"))
+    sandbox.wait_for_calls(1)
+    sent = Approval.objects.get().sent
+
+    with time_machine.travel(sent + timedelta(seconds=seconds), tick=False):
+        status = browser.get(started.json()["status_url"]).json()
+
+    assert (status["status"], status["poll_after"]) == ("sent", pause)
+
+
 def test_the_status_leaves_a_session_that_others_can_read(browser, started, settings):
     settings.MIDDLEWARE = [
         "tests.test_start.read_user_afterwards",

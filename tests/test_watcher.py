@@ -200,6 +200,15 @@ def test_an_address_opens_a_stream_as_long_as_the_wait_may_last():
     assert late == 404
 
 
+@pytest.mark.usefixtures("atomic_requests")
+def test_a_stream_is_in_no_transaction():
+    approval = ask(timeout=60, sent=timezone.now())
+    url = live_url(AsyncRequestFactory().get("/"), approval)
+    accept(approval.pk)
+
+    assert asyncio.run(open_stream(url)) == [WAITING, CHANGED]
+
+
 def test_an_address_of_nobody_is_404():
     url = reverse("django_magiclink:live", args=["anything"])
 
