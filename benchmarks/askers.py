@@ -75,15 +75,21 @@ class Blocking(Asker):
             time.sleep(_SETTLED)
             yield self._phones.rang()[0]
             self._phones.answer()
-            for caller in callers:
-                if not caller.recv(1):
-                    raise ConnectionError
+            # All at a time: gunicorn's worker lingers until its caller has hung up.
+            with ThreadPoolExecutor(level) as pool:
+                list(pool.map(_hang_up, callers))
 
     def _ask(self, number):
         caller = socket.create_connection(("127.0.0.1", self.port), PATIENCE)
         path = f"/ask/?number=%2B4670{number:07}"
         caller.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         return caller
+
+
+def _hang_up(caller):
+    with caller:
+        if not caller.recv(65536).startswith(b"HTTP/1.1 200"):
+            raise ConnectionError
 
 
 class Ours(Asker):
