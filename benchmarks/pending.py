@@ -1,0 +1,197 @@
+"""
+Memory, processor time and the answer's way to its row, for each approval that waits.
+
+Run ``python -m benchmarks.pending``; README.md says what it measures. Ends with 1 if a
+bar is missed.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import django
+
+from tests.brokers import Redis
+from tests.servers import Peak, PostgreSQL, SQLite, surroundings
+
+from . import pending_https
+from .machine import machine
+from .pending_ways import SETTINGS, WAYS
+from .phones import Phones
+from .servers import ROOT
+from .usage import Usage, files
+
+PACKAGES = ("django", "celery", "gevent", "redis", "psycopg", "requests")
+SIZES, FULL = (100, 1000), (100, 1000, 10_000)
+#: Approvals that are with a worker and do not ring yet.
+AHEAD = 250
+#: Seconds to start that many, or to write their answers, before the rest is lost.
+PATIENCE = 280
+ACCEPTED = "SELECT count(*) FROM django_magiclink_approval WHERE status = 'accepted'"
+#: P3: seconds for 1,000 answers, database connections. P6: KiB each.
+WRITTEN, CONNECTIONS, KIB = 2, 2, 100
+COLUMNS = (
+    *("waiting", "KiB each", "CPU ms each", "started a second", "rang, most"),
+    *("connections waiting", "writing", "p95 s", "all s", "accepted"),
+)
+
+
+def main():
+    """Measure, print the tables and the bars, and return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full", action="store_true", help="10,000 waiting, too")
+    parser.add_argument("--size", type=int, nargs="+", help="how many wait")
+    parser.add_argument("--way", nargs="+", choices=[way.name for way in WAYS])
+    parser.add_argument("--https", type=int, default=1000, help="0 leaves it out")
+    parser.add_argument("--database", choices=["PostgreSQL", "SQLite"])
+    options = parser.parse_args()
+    if options.database:
+        return measured(options)
+    commands = [["--database=PostgreSQL"], ["--database=SQLite", "--way", "thread"]]
+    own = [sys.executable, "-m", "benchmarks.pending", *sys.argv[1:]]
+    missed = [subprocess.run([*own, *each], cwd=ROOT).returncode for each in commands]
+    if options.https:
+        missed.append(pending_https.compare(options.https))
+    print(machine(PACKAGES))
+    return 1 if any(missed) else 0
+
+
+def measured(options):
+    """Print the table and bars of one database, and return the exit status."""
+    sizes = options.size or (FULL if options.full else SIZES)
+    print(f"| {options.database} | {' | '.join(COLUMNS)} |")
+    print(f"|---|{'---:|' * len(COLUMNS)}", flush=True)
+    bars = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        made = PostgreSQL() if options.database == "PostgreSQL" else SQLite(folder)
+        database = stack.enter_context(made)
+        bench = Bench(
+            folder,
+            database,
+            stack.enter_context(Redis()),
+            stack.enter_context(Phones()),
+            max(sizes),
+        )
+        for way in WAYS:
+            if way.name in (options.way or [way.name]):
+                for size in [each for each in sizes if each <= way.most]:
+                    bars += bench.row(way, size)
+    print()
+    for text, is_met in bars:
+        print(f"- {'pass' if is_met else 'FAIL'}: {text}")
+    print(flush=True)
+    return 0 if all(is_met for _text, is_met in bars) else 1
+
+
+class Bench:
+    """A database, a broker and a Mideye Server, with as many users as are needed."""
+
+    def __init__(self, folder, database, broker, phones, users):
+        self._folder, self._database = folder, database
+        self._broker, self._phones = broker, phones
+        self._environment = {
+            "DJANGO_SETTINGS_MODULE": SETTINGS,
+            "MAGICLINK_MAX_WAITING": "10000",
+            "MIDEYE_URL": phones.url,
+            "MIDEYE_API_KEY": phones.api_key,
+        }
+        os.environ |= surroundings(database) | self._environment
+        os.environ["CELERY_BROKER_URL"] = broker.url
+        django.setup()
+        from tests.worker import app
+
+        from . import pending_rows
+
+        app.set_current()
+        self._rows = pending_rows
+        self._users = pending_rows.make_users(users)
+
+    def row(self, way, size):
+        """Print what so many waits cost in a new process, and return the bars."""
+        runs = way.worker(self._folder, self._database, self._broker, self._environment)
+        with runs as worker:
+            self._pid = worker.process.pid
+            # What a process loads at its first approval is not what each costs.
+            self._start(way, 20)
+            self._answer(20)
+            before, start = Usage(self._pid), time.perf_counter()
+            self._start(way, size)
+            took, after = time.perf_counter() - start, Usage(self._pid)
+            # The writer keeps its connection for a second.
+            time.sleep(2)
+            waiting, (calls, most) = self._connections(), self._phones.rang()
+            writing, p95, everyone, accepted = self._answer(size)
+        kib = (after.memory - before.memory) / size
+        cpu = (after.cpu - before.cpu) / size
+        print(
+            f"| {way.name} | {size:,} | {kib:.1f} | {cpu:.1f} | {size / took:.0f} "
+            f"| {calls:,}, {most} | {waiting} | {writing} | {p95:.2f} | {everyone:.2f} "
+            f"| {accepted:,} |",
+            flush=True,
+        )
+        name = f"{way.name}, {size:,} waiting"
+        bars = [
+            (f"{name}: each rang once", (calls, most) == (size, 1)),
+            (f"{name}: none lost", accepted == size),
+            (f"{name}: {waiting} connections (0)", waiting == 0),
+            (
+                f"{name}: {writing} write (at most {CONNECTIONS})",
+                writing <= CONNECTIONS,
+            ),
+        ]
+        if size == 1000:
+            text = f"{name}: written in {everyone:.2f} s (at most {WRITTEN})"
+            bars.append((text, everyone <= WRITTEN))
+        if size == 10_000:
+            bars.append((f"{name}: {kib:.1f} KiB each (at most {KIB})", kib <= KIB))
+        return bars
+
+    def _start(self, way, size):
+        self._phones.hold()
+        for first in range(0, size, AHEAD):
+            # As they come in life: nobody has thousands sent at a moment.
+            self._phones.wait_for(first - AHEAD, PATIENCE)
+            way.dispatch(self._rows.ask(self._users[first : min(first + AHEAD, size)]))
+        self._phones.wait_for(size, PATIENCE)
+
+    def _answer(self, size):
+        written, times = 0, []
+        with closing(self._database.connect()) as connection:
+            peak = Writing(self._database, self._connections)
+            with peak:
+                start = time.perf_counter()
+                self._phones.answer()
+                while written < size and time.perf_counter() < start + PATIENCE:
+                    written = connection.execute(ACCEPTED).fetchone()[0]
+                    times.append((written, time.perf_counter() - start))
+                    time.sleep(0.02)
+            connection.execute("DELETE FROM django_magiclink_approval")
+        p95 = next((at for count, at in times if count >= 0.95 * size), PATIENCE)
+        return peak.connections, p95, times[-1][1], written
+
+    def _connections(self):
+        if isinstance(self._database, PostgreSQL):
+            return self._database.held()[0]
+        return files(self._pid, ".sqlite3")
+
+
+class Writing(Peak):
+    """The most connections while the block ran, by whatever counts them."""
+
+    def __init__(self, database, count):
+        super().__init__(database)
+        self._count = count
+
+    def _watch(self):
+        while not self._over.wait(0.1):
+            self.connections = max(self.connections, self._count())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
