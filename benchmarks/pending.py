@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import django
@@ -36,8 +36,8 @@ ACCEPTED = "SELECT count(*) FROM django_magiclink_approval WHERE status = 'accep
 #: P3: seconds for 1,000 answers, database connections. P6: KiB each.
 WRITTEN, CONNECTIONS, KIB = 2, 2, 100
 COLUMNS = (
-    *("waiting", "KiB each", "CPU ms each", "started a second", "rang, most"),
-    *("connections waiting", "writing", "p95 s", "all s", "accepted"),
+    *("waiting", "KiB each", "CPU ms each", "started a second", "connections waiting"),
+    *("calls", "most for a phone", "connections writing", "p95 s", "all s", "accepted"),
 )
 
 
@@ -67,26 +67,55 @@ def measured(options):
     print(f"| {options.database} | {' | '.join(COLUMNS)} |")
     print(f"|---|{'---:|' * len(COLUMNS)}", flush=True)
     bars = []
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        made = PostgreSQL() if options.database == "PostgreSQL" else SQLite(folder)
-        database = stack.enter_context(made)
-        bench = Bench(
-            folder,
-            database,
-            stack.enter_context(Redis()),
-            stack.enter_context(Phones()),
-            max(sizes),
-        )
+    with bench(options.database, max(sizes)) as made:
         for way in WAYS:
             if way.name in (options.way or [way.name]):
                 for size in [each for each in sizes if each <= way.most]:
-                    bars += bench.row(way, size)
+                    found = made.measure(way, size)
+                    print_row(way.name, found)
+                    bars += bars_of(f"{way.name}, {size:,} waiting", found)
     print()
     for text, is_met in bars:
         print(f"- {'pass' if is_met else 'FAIL'}: {text}")
     print(flush=True)
     return 0 if all(is_met for _text, is_met in bars) else 1
+
+
+@contextmanager
+def bench(database, users):
+    """Run what the measurements of one database need."""
+    with tempfile.TemporaryDirectory() as name, Redis() as broker, Phones() as phones:
+        folder = Path(name)
+        with PostgreSQL() if database == "PostgreSQL" else SQLite(folder) as running:
+            yield Bench(folder, running, broker, phones, users)
+
+
+def print_row(name, found):
+    """Print one row of the table."""
+    cells = [
+        f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
+        for value in map(found.get, COLUMNS)
+    ]
+    print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
+def bars_of(name, found):
+    """Return the bars of one row, and whether each is met."""
+    size, kib, took = found["waiting"], found["KiB each"], found["all s"]
+    held, writing = found["connections waiting"], found["connections writing"]
+    rang = (found["calls"], found["most for a phone"])
+    bars = [
+        (f"{name}: each phone rang once", rang == (size, 1)),
+        (f"{name}: none lost", found["accepted"] == size),
+        (f"{name}: {held} connections while waiting (0)", held == 0),
+        (f"{name}: {writing} to write (at most {CONNECTIONS})", writing <= CONNECTIONS),
+    ]
+    if size == 1000:
+        text = f"{name}: written in {took:.2f} s (at most {WRITTEN})"
+        bars.append((text, took <= WRITTEN))
+    if size == 10_000:
+        bars.append((f"{name}: {kib:.1f} KiB each (at most {KIB})", kib <= KIB))
+    return bars
 
 
 class Bench:
@@ -112,8 +141,8 @@ class Bench:
         self._rows = pending_rows
         self._users = pending_rows.make_users(users)
 
-    def row(self, way, size):
-        """Print what so many waits cost in a new process, and return the bars."""
+    def measure(self, way, size):
+        """Return what so many waits cost in a new process, a value for each column."""
         runs = way.worker(self._folder, self._database, self._broker, self._environment)
         with runs as worker:
             self._pid = worker.process.pid
@@ -125,32 +154,15 @@ class Bench:
             took, after = time.perf_counter() - start, Usage(self._pid)
             # The writer keeps its connection for a second.
             time.sleep(2)
-            waiting, (calls, most) = self._connections(), self._phones.rang()
-            writing, p95, everyone, accepted = self._answer(size)
-        kib = (after.memory - before.memory) / size
-        cpu = (after.cpu - before.cpu) / size
-        print(
-            f"| {way.name} | {size:,} | {kib:.1f} | {cpu:.1f} | {size / took:.0f} "
-            f"| {calls:,}, {most} | {waiting} | {writing} | {p95:.2f} | {everyone:.2f} "
-            f"| {accepted:,} |",
-            flush=True,
-        )
-        name = f"{way.name}, {size:,} waiting"
-        bars = [
-            (f"{name}: each rang once", (calls, most) == (size, 1)),
-            (f"{name}: none lost", accepted == size),
-            (f"{name}: {waiting} connections (0)", waiting == 0),
-            (
-                f"{name}: {writing} write (at most {CONNECTIONS})",
-                writing <= CONNECTIONS,
-            ),
-        ]
-        if size == 1000:
-            text = f"{name}: written in {everyone:.2f} s (at most {WRITTEN})"
-            bars.append((text, everyone <= WRITTEN))
-        if size == 10_000:
-            bars.append((f"{name}: {kib:.1f} KiB each (at most {KIB})", kib <= KIB))
-        return bars
+            found = {
+                "waiting": size,
+                "KiB each": (after.memory - before.memory) / size,
+                "CPU ms each": (after.cpu - before.cpu) / size,
+                "started a second": round(size / took),
+                "connections waiting": self._connections(),
+            }
+            found["calls"], found["most for a phone"] = self._phones.rang()
+            return found | self._answer(size)
 
     def _start(self, way, size):
         self._phones.hold()
@@ -173,7 +185,12 @@ class Bench:
                     time.sleep(0.02)
             connection.execute("DELETE FROM django_magiclink_approval")
         p95 = next((at for count, at in times if count >= 0.95 * size), PATIENCE)
-        return peak.connections, p95, times[-1][1], written
+        return {
+            "connections writing": peak.connections,
+            "p95 s": p95,
+            "all s": times[-1][1],
+            "accepted": written,
+        }
 
     def _connections(self):
         if isinstance(self._database, PostgreSQL):

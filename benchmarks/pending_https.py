@@ -74,7 +74,7 @@ def _measure(way, phones, bundle, size):
 
 
 def _plain(url, bundle, number):
-    # What verify=True takes by itself is certifi's bundle: as large, loaded the same.
+    # By itself verify=True loads certifi's bundle, which is as large, as often.
     requests.get(
         f"{url}/api/sfwa/auth",
         params={"msisdn": number},

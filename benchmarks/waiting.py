@@ -34,6 +34,16 @@ def main():
     options = parser.parse_args()
     print("| 2 sync workers | waiting | a second without | with | ratio | rang |")
     print("|---|---:|---:|---:|---:|---:|", flush=True)
+    bars = compare(options)
+    print("\nBars:\n")
+    for text, is_met in bars:
+        print(f"- {'pass' if is_met else 'FAIL'}: {text}")
+    print(f"\n{machine(PACKAGES)}")
+    return 0 if all(is_met for _text, is_met in bars) else 1
+
+
+def compare(options):
+    """Print the rows of all, and return the bars."""
     everyone = [
         Blocking("Mideye's example", "benchmarks.mideye:app"),
         Blocking("a Django view that blocks", SITE),
@@ -51,11 +61,7 @@ def main():
                 rate(asker.port, "/page/", options.seconds)
                 for level in [each for each in options.levels if each <= asker.most]:
                     bars += measured(asker, level, options)
-    print("\nBars:\n")
-    for text, is_met in bars:
-        print(f"- {'pass' if is_met else 'FAIL'}: {text}")
-    print(f"\n{machine(PACKAGES)}")
-    return 0 if all(is_met for _text, is_met in bars) else 1
+    return bars
 
 
 def measured(asker, level, options):
