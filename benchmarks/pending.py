@@ -23,7 +23,7 @@ from . import pending_https
 from .machine import machine
 from .pending_ways import SETTINGS, WAYS
 from .phones import Phones
-from .servers import ROOT
+from .servers import ROOT, until
 from .usage import Usage, files
 
 PACKAGES = ("django", "celery", "gevent", "redis", "psycopg", "requests")
@@ -145,13 +145,14 @@ class Bench:
         """Return what so many waits cost in a new process, a value for each column."""
         runs = way.worker(self._folder, self._database, self._broker, self._environment)
         with runs as worker:
-            self._pid = worker.process.pid
+            self._worker = worker
+            pid = worker.process.pid
             # What a process loads at its first approval is not what each costs.
             self._start(way, 20)
             self._answer(20)
-            before, start = Usage(self._pid), time.perf_counter()
+            before, start = Usage(pid), time.perf_counter()
             self._start(way, size)
-            took, after = time.perf_counter() - start, Usage(self._pid)
+            took, after = time.perf_counter() - start, Usage(pid)
             # The writer keeps its connection for a second.
             time.sleep(2)
             found = {
@@ -168,9 +169,17 @@ class Bench:
         self._phones.hold()
         for first in range(0, size, AHEAD):
             # As they come in life: nobody has thousands sent at a moment.
-            self._phones.wait_for(first - AHEAD, PATIENCE)
+            self._wait_for(first - AHEAD)
             way.dispatch(self._rows.ask(self._users[first : min(first + AHEAD, size)]))
-        self._phones.wait_for(size, PATIENCE)
+        self._wait_for(size)
+
+    def _wait_for(self, calls):
+        def rang():
+            if self._worker.process.poll() is not None:
+                raise RuntimeError(self._worker.said())
+            return self._phones.rang()[0] >= calls
+
+        until(rang, PATIENCE)
 
     def _answer(self, size):
         written, times = 0, []
@@ -195,7 +204,7 @@ class Bench:
     def _connections(self):
         if isinstance(self._database, PostgreSQL):
             return self._database.held()[0]
-        return files(self._pid, ".sqlite3")
+        return files(self._worker.process.pid, ".sqlite3")
 
 
 class Writing(Peak):

@@ -6,7 +6,6 @@ Run as a program, it is the one whose threads wait.
 
 import os
 import sys
-import time
 from contextlib import contextmanager
 
 import django
@@ -66,17 +65,13 @@ def _wait_in_threads(url):
     import redis
 
     from django_magiclink.dispatchers.thread import ThreadDispatcher
-    from django_magiclink.exceptions import Busy
 
     client, dispatcher = redis.Redis.from_url(url), ThreadDispatcher()
     print(" ready.", flush=True)
     while True:
-        pk = client.blpop([_QUEUE])[1].decode()
-        try:
-            dispatcher.dispatch(pk)
-        except Busy:
-            print(f"{pk}: busy", flush=True)
-            time.sleep(1)
+        # Not for ever: the client gives up a connection on which nothing comes.
+        if found := client.blpop([_QUEUE], timeout=1):
+            dispatcher.dispatch(found[1].decode())
 
 
 if __name__ == "__main__":

@@ -63,9 +63,9 @@ class Phones:
         state = self._tell("state")
         return state["calls"], state["most"]
 
-    def wait_for(self, calls, patience=PATIENCE):
+    def wait_for(self, calls):
         """Return once so many calls have come since the last hold."""
-        until(lambda: self.rang()[0] >= calls, patience)
+        until(lambda: self.rang()[0] >= calls)
 
     def _tell(self, word):
         connection = HTTPConnection("127.0.0.1", self._control, timeout=PATIENCE)
