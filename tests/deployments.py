@@ -16,7 +16,7 @@ TASKS = f"{DISPATCHERS}.tasks.TasksDispatcher"
 GUNICORN = ("gunicorn", "tests.deployed:wsgi", *COMMANDS["gunicorn"][2:])
 UVICORN = ("uvicorn", "tests.deployed:asgi", *COMMANDS["uvicorn"][2:])
 CELERY_WORKER = (
-    *("celery", "--app=tests.deployed:celery", "worker", "--pool=threads"),
+    *("celery", "--app=tests.deployed_settings:celery", "worker", "--pool=threads"),
     *("--concurrency=20", "--prefetch-multiplier=1"),
 )
 DB_WORKER = ("django", "db_worker", "--interval=0.2", "--no-startup-delay")
