@@ -72,6 +72,7 @@ def test_each_move_is_told_to_who_looks_no_more(postgres, monkeypatch):
 
     monkeypatch.setattr(rows.Rows, "changed", look)
     monkeypatch.setattr(listening, "PATIENCE", 2)
+    monkeypatch.setattr(listening, "RETRY", 0.1)
     approval = ask()
 
     heard = asyncio.run(hear(approval.pk, partial(once_it_listens, postgres, move)))
@@ -96,10 +97,11 @@ def test_the_words_of_other_listeners_are_passed_over(postgres):
 def test_a_pooler_that_brings_no_word_is_noticed(postgres, monkeypatch, caplog):
     monkeypatch.setattr(listening, "notify", lambda *args: None)
     monkeypatch.setattr(listening, "PATIENCE", 1)
+    monkeypatch.setattr(listening, "RETRY", 0.1)
     approval = ask()
 
     def accept_later():
-        until(lambda: "does not tell" in caplog.text)
+        until(lambda: "tell what changes: TimeoutError" in caplog.text)
         accept(approval.pk)
 
     assert asyncio.run(hear(approval.pk, accept_later)) == [WAITING, CHANGED]
