@@ -181,3 +181,49 @@ def test_perform_runs_its_steps_where_it_is_told(user, endpoint, sandbox):
 
 def test_a_dispatcher_of_a_project_says_nothing_unless_it_wants_to():
     assert BaseDispatcher().check() == []
+
+
+@pytest.fixture
+def waiters():
+    return ThreadDispatcher()._of_this_process()
+
+
+def test_a_process_that_ends_marks_what_it_waits_for(user, endpoint, sandbox):
+    sandbox.script("manual")
+    dispatcher = ThreadDispatcher()
+    sent, _ = ask(user, dispatcher.dispatch)
+    sandbox.wait_for_calls(1)
+
+    dispatcher._of_this_process()._give_up()
+
+    row = Approval.objects.get(pk=sent.pk)
+    assert (row.status, row.error_kind) == (Status.FAILED, "restart")
+    # Its phone may still ring.
+    assert row.live_slot is not None
+
+
+def test_what_was_never_sent_keeps_no_number(user, endpoint, sandbox):
+    pending, _ = ask(user, lambda pk: None)
+
+    approvals.interrupt([pending.pk])
+
+    row = Approval.objects.get(pk=pending.pk)
+    assert (row.status, row.live_slot) == (Status.FAILED, None)
+
+
+def test_a_child_that_ends_leaves_its_parents_waits(waiters, monkeypatch):
+    monkeypatch.setattr(approvals, "interrupt", pytest.fail)
+    waiters.process = os.getpid() - 1
+
+    waiters._give_up()
+
+
+def test_marks_that_fail_are_a_line_in_the_log(waiters, monkeypatch, caplog):
+    def fail(pks):
+        raise RuntimeError("with what is in a row")
+
+    monkeypatch.setattr(approvals, "interrupt", fail)
+
+    waiters._give_up()
+
+    assert "0 approvals are lost: RuntimeError" in caplog.messages

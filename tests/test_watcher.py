@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 import time_machine
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import DatabaseError, connection, connections, transaction
 from django.test import AsyncClient, AsyncRequestFactory, RequestFactory
 from django.urls import reverse
@@ -15,6 +16,7 @@ from django.utils import timezone
 
 from django_magiclink.live import events, live_url, rows, stream, watcher
 from django_magiclink.models import Approval, news
+from django_magiclink.sessions import leave_alone
 from django_magiclink.status import Status
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -245,3 +247,14 @@ def test_what_no_page_waits_for_is_not_told(monkeypatch, status):
     monkeypatch.setattr(news, "notify", pytest.fail)
 
     news.wake("default", uuid.uuid4(), status)
+
+
+def test_a_session_that_changed_already_is_saved(rf):
+    request = rf.get("/")
+    request.session = SessionStore()
+    request.session["login"] = "signed anew"
+    changed = request.session
+
+    leave_alone(request)
+
+    assert request.session is changed
