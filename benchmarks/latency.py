@@ -22,11 +22,11 @@ from tests.servers import ROOT, PostgreSQL, Site, SQLite, surroundings, until
 
 from .latency_pages import hear, look
 from .machine import machine
+from .usage import cpu
 
 PACKAGES = ("django", "gunicorn", "uvicorn", "psycopg")
 #: Of those that wait, at most so many are answered, while the others go on.
 ANSWERS = 100
-TICKS = os.sysconf("SC_CLK_TCK")
 #: The way, its database, its server, and how many wait.
 WAYS = {
     "looks each second": (SQLite, {"threads": 1, "workers": 2}, (10, 200)),
@@ -134,22 +134,17 @@ class _Usage:
         """Return what calls ``act`` and measures meanwhile."""
 
         def measured():
-            before, start = self._ticks(), time.monotonic()
+            before, start = self._cpu(), time.monotonic()
             found = act()
-            taken = time.monotonic() - start
-            self.percent = 100 * (self._ticks() - before) / TICKS / taken
+            taken = 1000 * (time.monotonic() - start)
+            self.percent = 100 * (self._cpu() - before) / taken
             return found
 
         return measured
 
-    def _ticks(self):
+    def _cpu(self):
         children = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text()
-        return sum(map(_ticks, [self._pid, *children.split()]))
-
-
-def _ticks(pid):
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+        return sum(map(cpu, [self._pid, *children.split()]))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,13 @@ class Usage:
         self.memory = sum(
             int(line.split()[1]) for line in rollup if line.startswith("Pss:")
         )
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        self.cpu = 1000 * (int(fields[11]) + int(fields[12])) / _TICKS
+        self.cpu = cpu(pid)
+
+
+def cpu(pid):
+    """Return the processor time of a process until now, in ms."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return 1000 * (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def files(pid, suffix):

@@ -4,11 +4,11 @@ import tempfile
 from itertools import product
 from pathlib import Path
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.admin_walk import AdminWalk
+from tests.browsers import launched
 from tests.demo import Demo
-from tests.needs import chromium
 
 IMAGES = Path(__file__).parent / "images"
 WIDTHS = {360: 740, 1280: 800}
@@ -111,10 +111,8 @@ def main():
         Demo(Path(folder)) as demo,
         Demo(Path(third)) as admin,
         Demo(Path(other), MAGICLINK_CODE="type") as typing,
-        sync_playwright() as playwright,
+        launched() as browser,
     ):
-        flags = ["--no-sandbox", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
         banks = [(demo, [take, take_dialog]), (typing, [take_typed])]
         seed = "from docs.some_approvals import make; make()"
         admin.run("shell", "-c", seed).check_returncode()

@@ -1,6 +1,7 @@
 import threading
 import time
 
+import environ
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connections
@@ -13,6 +14,7 @@ from django_magiclink.sandbox import Sandbox
 from django_magiclink.status import UNDECIDED
 
 from .models import Run
+from .servers import PostgreSQL, Sites
 
 NUMBER = "+46701740605"
 
@@ -40,6 +42,46 @@ def shared_sandbox():
 def sandbox(shared_sandbox):
     shared_sandbox.reset()
     return shared_sandbox
+
+
+@pytest.fixture(scope="module")
+def mideye():
+    """A Mideye Server of a module, whose phones ring as long as real ones."""
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def sites(mideye, tmp_path_factory):
+    """The sites that a module's tests ask for."""
+    with Sites(mideye, tmp_path_factory) as sites:
+        yield sites
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with PostgreSQL() as database:
+        yield database
+
+
+class ToPostgres:
+    def db_for_read(self, model, **hints):
+        return "postgres"
+
+    db_for_write = db_for_read
+
+
+@pytest.fixture
+def on_postgres(cluster, settings, monkeypatch, django_db_blocker):
+    """Let what a test asks the database go to PostgreSQL, where nothing is undone."""
+    own = {"default": {}, "postgres": environ.Env.db_url_config(cluster.url)}
+    configured = connections.configure_settings(own)["postgres"]
+    monkeypatch.setitem(connections.settings, "postgres", configured)
+    settings.DATABASE_ROUTERS = [f"{__name__}.ToPostgres"]
+    with django_db_blocker.unblock():
+        yield cluster
+    connections["postgres"].close()
+    del connections["postgres"]
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from .servers import COMMANDS, end, until
 DISPATCHERS = "django_magiclink.dispatchers"
 THREAD = f"{DISPATCHERS}.thread.ThreadDispatcher"
 TASKS = f"{DISPATCHERS}.tasks.TasksDispatcher"
-GUNICORN = ("gunicorn", "tests.deployed:wsgi", *COMMANDS["gunicorn"][2:])
-UVICORN = ("uvicorn", "tests.deployed:asgi", *COMMANDS["uvicorn"][2:])
+APPLICATIONS = {"gunicorn": "tests.deployed:wsgi", "uvicorn": "tests.deployed:asgi"}
 CELERY_WORKER = (
     *("celery", "--app=tests.deployed_settings:celery", "worker", "--pool=threads"),
     *("--concurrency=20", "--prefetch-multiplier=1"),
@@ -22,11 +21,11 @@ CELERY_WORKER = (
 DB_WORKER = ("django", "db_worker", "--interval=0.2", "--no-startup-delay")
 #: Who waits, what serves, and which workers there are.
 DEPLOYMENTS = {
-    "gunicorn": (THREAD, GUNICORN, []),
-    "uvicorn": (THREAD, UVICORN, []),
-    "celery": (CELERY, GUNICORN, [CELERY_WORKER]),
+    "gunicorn": (THREAD, "gunicorn", []),
+    "uvicorn": (THREAD, "uvicorn", []),
+    "celery": (CELERY, "gunicorn", [CELERY_WORKER]),
     # Each takes one approval at a time.
-    "tasks": (TASKS, GUNICORN, [DB_WORKER] * 3),
+    "tasks": (TASKS, "gunicorn", [DB_WORKER] * 3),
 }
 
 
@@ -56,8 +55,10 @@ class Deployment(Demo):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             fd = listener.fileno()
             self.site = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-            size = {"fd": fd, "workers": 2, "threads": 4}
-            self._start(*(part.format(**size) for part in self._server), fd=fd)
+            options = {"fd": fd, "workers": 2, "threads": 4}
+            options["application"] = APPLICATIONS[self._server]
+            command = [part.format(**options) for part in COMMANDS[self._server]]
+            self._start(*command, fd=fd)
         for worker in self._workers:
             self._start(*worker)
         until(self._answers)

@@ -34,6 +34,8 @@ HELD = """
     FROM pg_stat_activity
     WHERE backend_type = 'client backend' AND application_name <> 'tests'
 """
+#: The connections that are told what changes.
+LISTENING = "pg_stat_activity WHERE query LIKE 'LISTEN %'"
 
 _serial = count(1)
 
@@ -162,6 +164,10 @@ class PostgreSQL(Database):
         """Return how many connections there are, and how many idle in a transaction."""
         return self.query(HELD)[0]
 
+    def listeners(self):
+        """Return how many connections are told what changes."""
+        return self.count(LISTENING)
+
     def connect(self):
         """Return a connection."""
         return psycopg.connect(
@@ -210,13 +216,19 @@ class Peak:
 #: How each server is told where to listen, by what is opened already.
 COMMANDS = {
     "gunicorn": (
-        *("gunicorn", "tests.wsgi:application", "--bind=fd://{fd}", "--preload"),
+        *("gunicorn", "{application}", "--bind=fd://{fd}", "--preload"),
         *("--workers={workers}", "--threads={threads}", f"--timeout={PATIENCE}"),
     ),
     "uvicorn": (
-        *("uvicorn", "tests.asgi:application", "--fd={fd}", "--lifespan=off"),
+        *("uvicorn", "{application}", "--fd={fd}", "--lifespan=off"),
         *("--timeout-graceful-shutdown=5", "--log-level=warning"),
     ),
+}
+
+
+APPLICATIONS = {
+    "gunicorn": "tests.wsgi:application",
+    "uvicorn": "tests.asgi:application",
 }
 
 
@@ -246,7 +258,8 @@ class Site:
     ):
         self.database = database
         self._command = COMMANDS[server]
-        self._size = {"workers": workers, "threads": threads}
+        self._options = {"workers": workers, "threads": threads}
+        self._options["application"] = APPLICATIONS[server]
         self._gate = folder / "gate"
         self._gate.touch()
         self._log = folder / "server.log"
@@ -267,11 +280,11 @@ class Site:
             self._log.open("w") as log,
         ):
             self.port = listener.getsockname()[1]
-            size = self._size | {"fd": listener.fileno()}
+            options = self._options | {"fd": listener.fileno()}
             self.process = subprocess.Popen(
                 [
                     *(sys.executable, "-m"),
-                    *(part.format(**size) for part in self._command),
+                    *(part.format(**options) for part in self._command),
                 ],
                 cwd=ROOT,
                 env=os.environ | self._environment,

@@ -1,11 +1,10 @@
 """The whole admin in Chromium, and whether a key shows anywhere on the way."""
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from .admin_walk import OURS, AdminWalk
+from .browsers import launched
 from .demo import Demo
-from .needs import chromium
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.covers("R32", "R33", "A54")]
 
@@ -29,13 +28,10 @@ def demo(tmp_path_factory):
 
 @pytest.fixture
 def context():
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
+    with launched() as browser:
         context = browser.new_context()
         context.set_default_timeout(20_000)
         yield context
-        browser.close()
 
 
 @pytest.fixture

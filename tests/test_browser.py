@@ -6,11 +6,11 @@ import time
 from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Error, expect, sync_playwright
+from playwright.sync_api import Error, expect
 
+from .browsers import launched
 from .demo import Demo
 from .deployments import DEPLOYMENTS, Deployment
-from .needs import chromium
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -36,11 +36,8 @@ def demo(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def chrome():
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[True, False], ids=["script", "no script"])

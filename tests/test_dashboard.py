@@ -6,7 +6,6 @@ from io import StringIO
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-import environ
 import pytest
 import time_machine
 from django.contrib.admin import AdminSite
@@ -15,7 +14,7 @@ from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.management import call_command
-from django.db import connections, transaction
+from django.db import transaction
 from django.test import Client, override_settings
 from django.urls import path
 from django.utils import timezone
@@ -26,8 +25,6 @@ from django_magiclink.outcomes import OUTCOMES, Outcome
 from django_magiclink.spans import RANGES, spans_of
 from django_magiclink.statistics import gather, top_users, within
 from django_magiclink.status import UNDECIDED, Status
-
-from .servers import PostgreSQL
 
 ADMIN = "/admin/django_magiclink"
 PAGE = f"{ADMIN}/approval/dashboard/"
@@ -502,29 +499,11 @@ def test_spans_follow_the_clock_on_the_wall(name, zone):
             )
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    with PostgreSQL() as database:
-        yield database
-
-
-class ToPostgres:
-    def db_for_read(self, model, **hints):
-        return "postgres"
-
-    db_for_write = db_for_read
-
-
 @pytest.fixture
-def postgres(cluster, settings, django_db_blocker):
-    own = {"default": {}, "postgres": environ.Env.db_url_config(cluster.url)}
-    connections.settings["postgres"] = connections.configure_settings(own)["postgres"]
-    settings.DATABASE_ROUTERS = [f"{__name__}.ToPostgres"]
-    with django_db_blocker.unblock(), transaction.atomic(using="postgres"):
+def postgres(on_postgres):
+    with transaction.atomic(using="postgres"):
         yield
         transaction.set_rollback(True, using="postgres")
-    connections["postgres"].close()
-    del connections.settings["postgres"], connections["postgres"]
 
 
 @pytest.fixture(

@@ -5,13 +5,13 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from django_magiclink.models import Approval
 from django_magiclink.outcomes import Outcome
 from django_magiclink.status import Status
 
-from .needs import chromium
+from .browsers import hide, launched
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.django_db(transaction=True)]
 
@@ -43,13 +43,10 @@ COLOUR = """() => Chart.getChart(document.querySelector("[data-card=time] canvas
 
 @pytest.fixture(scope="module")
 def chrome():
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, launched() as browser:
         # It has an event loop in this thread, of which the tests' queries know nothing.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        flags = ["--no-sandbox", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
         yield browser
-        browser.close()
 
 
 @pytest.fixture(autouse=True)
@@ -167,17 +164,11 @@ def test_the_numbers_can_be_held_still(open_page):
 
 def test_a_hidden_tab_asks_for_nothing(open_page):
     page = open_page()
-    hide = """hidden => {
-        const property = { value: hidden, configurable: true };
-        Object.defineProperty(document, "hidden", property);
-        document.dispatchEvent(new Event("visibilitychange"));
-    }"""
-
-    page.evaluate(hide, True)
+    hide(page, True)
 
     assert pass_seconds(page, 60) == 0
     ask()
-    page.evaluate(hide, False)
+    hide(page, False)
     expect(value(page, "approvals")).to_have_text("1")
 
 

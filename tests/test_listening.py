@@ -4,7 +4,6 @@ import asyncio
 import uuid
 from functools import partial
 
-import environ
 import pytest
 from django.db import connections
 
@@ -12,36 +11,16 @@ from django_magiclink.live import listening, rows, watcher
 from django_magiclink.models import Approval, news
 from django_magiclink.status import Status
 
-from .servers import PostgreSQL, until
+from .servers import until
 from .test_watcher import CHANGED, WAITING, accept, ask, hear
 
 pytestmark = pytest.mark.needs("postgres")
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    with PostgreSQL() as database:
-        yield database
-
-
-class ToPostgres:
-    def db_for_read(self, model, **hints):
-        return "postgres"
-
-    db_for_write = db_for_read
-
-
 @pytest.fixture
-def postgres(cluster, settings, monkeypatch, django_db_blocker):
-    own = {"default": {}, "postgres": environ.Env.db_url_config(cluster.url)}
-    configured = connections.configure_settings(own)["postgres"]
-    monkeypatch.setitem(connections.settings, "postgres", configured)
-    settings.DATABASE_ROUTERS = [f"{__name__}.ToPostgres"]
-    with django_db_blocker.unblock():
-        yield cluster
-        Approval.objects.all().delete()
-    connections["postgres"].close()
-    del connections["postgres"]
+def postgres(on_postgres):
+    yield on_postgres
+    Approval.objects.all().delete()
 
 
 @pytest.fixture
@@ -51,7 +30,7 @@ def seldom(monkeypatch):
 
 
 def once_it_listens(cluster, act):
-    until(lambda: cluster.count("pg_stat_activity WHERE query LIKE 'LISTEN %'"))
+    until(cluster.listeners)
     act()
 
 

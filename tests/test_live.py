@@ -9,9 +9,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from django.core import signing
 
-from django_magiclink.sandbox import Sandbox
-
-from .servers import PATIENCE, Site, Sites, until
+from .servers import LISTENING, PATIENCE, Site, until
 
 pytestmark = [pytest.mark.processes, pytest.mark.needs("postgres")]
 
@@ -24,7 +22,6 @@ HOSTILE = {
 #: Connections of a process: its writer's, its watcher's, and the one that listens.
 OWN = 3
 CROWD = 1000
-LISTENS = "pg_stat_activity WHERE query LIKE 'LISTEN %'"
 #: As many approvals again as there are numbers, like the one that waits.
 COPY = """
     INSERT INTO django_magiclink_approval
@@ -34,18 +31,6 @@ COPY = """
     FROM django_magiclink_approval AS a, generate_series(1, {times})
     WHERE a.id = '{id}' RETURNING id
 """
-
-
-@pytest.fixture(scope="module")
-def mideye():
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
-def sites(mideye, tmp_path_factory):
-    with Sites(mideye, tmp_path_factory) as sites:
-        yield sites
 
 
 @pytest.fixture
@@ -195,7 +180,7 @@ def test_postgresql_tells_without_being_asked(postgres):
 
     with listening(visitor, started["live_url"]) as stream:
         assert stream.hear() == "waiting"
-        until(lambda: postgres.database.count(LISTENS) == 1)
+        until(lambda: postgres.database.listeners() == 1)
         # Nothing has changed: whoever looked would not say so.
         payload = started["id"]
         postgres.database.query(f"SELECT pg_notify('django_magiclink', '{payload}')")
@@ -208,8 +193,8 @@ def test_pages_hear_also_when_the_listener_is_cut_off(postgres, sandbox):
 
     with listening(visitor, started["live_url"]) as stream:
         assert stream.hear() == "waiting"
-        until(lambda: postgres.database.count(LISTENS) == 1)
-        postgres.database.query(f"SELECT pg_terminate_backend(pid) FROM {LISTENS}")
+        until(lambda: postgres.database.listeners() == 1)
+        postgres.database.query(f"SELECT pg_terminate_backend(pid) FROM {LISTENING}")
         sandbox.wait_for_calls(1)
         sandbox.accept(visitor.number)
 
@@ -221,7 +206,7 @@ def test_words_of_others_on_the_channel_are_passed_over(postgres, sandbox):
 
     with listening(visitor, started["live_url"]) as stream:
         assert stream.hear() == "waiting"
-        until(lambda: postgres.database.count(LISTENS) == 1)
+        until(lambda: postgres.database.listeners() == 1)
         postgres.database.query("SELECT pg_notify('django_magiclink', 'nonsense')")
         sandbox.wait_for_calls(1)
         sandbox.accept(visitor.number)
@@ -289,12 +274,12 @@ def test_1000_streams_hold_no_connection(sites, sandbox):
     held = []
 
     def act():
-        until(lambda: site.database.count(LISTENS) == 1)
+        until(lambda: site.database.listeners() == 1)
         held.append(site.database.held())
         set_status(site.database, "TRUE", "accepted")
 
     texts = asyncio.run(wait_for_all(visitor, urls, act))
-    until(lambda: site.database.count(LISTENS) == 0)
+    until(lambda: site.database.listeners() == 0)
 
     assert len(texts) == CROWD
     connections, in_transaction = held[0]

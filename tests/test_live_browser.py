@@ -8,27 +8,17 @@ from functools import partial
 from http.cookies import SimpleCookie
 
 import pytest
-from playwright.sync_api import Route, expect, sync_playwright
+from playwright.sync_api import Route, expect
 
-from django_magiclink.sandbox import Sandbox
-
-from .needs import chromium
-from .servers import Sites, until
+from .browsers import hide, launched
+from .servers import until
 from .test_live import HOSTILE
 
 pytestmark = [pytest.mark.processes, pytest.mark.needs("chromium")]
 
-
-@pytest.fixture(scope="module")
-def mideye():
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
-def sites(mideye, tmp_path_factory):
-    with Sites(mideye, tmp_path_factory) as sites:
-        yield sites
+CODE = re.compile(r"\d\d")
+#: The address of a status.
+LOOK = re.compile(r"/magiclink/[0-9a-f-]{36}/$")
 
 
 @pytest.fixture
@@ -40,11 +30,8 @@ def sandbox(mideye):
 
 @pytest.fixture(scope="module")
 def chrome():
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 class Waiting:
@@ -69,17 +56,6 @@ class Waiting:
     def _note(self, event, request):
         if LOOK.search(request.url):
             self._looks["request" if event == "request" else "answered"] += 1
-
-    def hide(self, hidden):
-        """Let the tab be hidden, or shown again."""
-        self.page.evaluate(HIDE, hidden)
-
-
-HIDE = """hidden => {
-    const property = { value: hidden, configurable: true };
-    Object.defineProperty(document, "hidden", property);
-    document.dispatchEvent(new Event("visibilitychange"));
-}"""
 
 
 @pytest.fixture
@@ -112,13 +88,6 @@ def wait(chrome, sites, sandbox):
             return waiting
 
         yield wait
-
-
-CODE = re.compile(r"\d\d")
-
-
-#: The address of a status.
-LOOK = re.compile(r"/magiclink/[0-9a-f-]{36}/$")
 
 
 def quiet(waiting):
@@ -162,12 +131,12 @@ def test_a_page_looks_again_at_once_when_its_stream_breaks(wait):
 def test_a_hidden_tab_asks_for_nothing_and_looks_when_it_is_seen(wait, sandbox, server):
     waiting = wait(**server)
 
-    waiting.hide(True)
+    hide(waiting.page, True)
     waiting.looks_in(20)
     assert waiting.looks_in(20) == 0
     sandbox.accept(waiting.visitor.number)
     until(lambda: waiting.visitor.approvals("a.status = 'accepted'"))
-    waiting.hide(False)
+    hide(waiting.page, False)
 
     expect(waiting.page.locator("body")).to_have_text("once ran", timeout=30_000)
 

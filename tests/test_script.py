@@ -9,14 +9,14 @@ from urllib.parse import urlencode
 import pytest
 import time_machine
 from django.utils import timezone
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from pytest_django.live_server_helper import LiveServer
 
 from django_magiclink.models import Approval, PhoneNumber
 from docs import make_script
 
+from .browsers import launched
 from .models import Run
-from .needs import chromium
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -31,12 +31,9 @@ DIGEST = hashlib.sha256(FILE["buffer"]).hexdigest()
 @pytest.fixture(scope="module")
 def chrome():
     # Playwright's loop runs in this thread, which asks the database only in between.
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, launched() as browser:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        flags = ["--no-sandbox", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
         yield browser
-        browser.close()
 
 
 @pytest.fixture

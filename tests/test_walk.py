@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from .browsers import launched
 from .demo import Demo
-from .needs import chromium
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -38,11 +38,8 @@ def demo(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def chrome():
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 class Visit:

@@ -11,9 +11,7 @@ from threading import Event
 
 import pytest
 
-from django_magiclink.sandbox import Sandbox
-
-from ..servers import PostgreSQL, Site, Sites, until
+from ..servers import PostgreSQL, Site, until
 from ..storms import storm
 
 NEEDS = pytest.mark.needs("postgres")
@@ -23,18 +21,6 @@ pytestmark = [pytest.mark.processes, NEEDS]
 WAITS, KILLS = 20, 100
 #: So many kills at least must have met a phone that rings.
 FEW = 10
-
-
-@pytest.fixture(scope="module")
-def mideye():
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
-def sites(mideye, tmp_path_factory):
-    with Sites(mideye, tmp_path_factory) as sites:
-        yield sites
 
 
 @pytest.fixture

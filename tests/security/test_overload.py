@@ -5,9 +5,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from django_magiclink.sandbox import Sandbox
-
-from ..servers import Site, Sites, until
+from ..servers import Site, until
 from ..storms import Letter, start_of, storm
 
 pytestmark = pytest.mark.processes
@@ -17,18 +15,6 @@ WEB = 8
 USERS, FEW = 1_000, 61
 #: Besides those that wait and gunicorn's: the main thread, and the writer.
 MOST_THREADS = POOL + WEB + 4
-
-
-@pytest.fixture(scope="module")
-def mideye():
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
-def sites(mideye, tmp_path_factory):
-    with Sites(mideye, tmp_path_factory) as sites:
-        yield sites
 
 
 @pytest.fixture

@@ -4,9 +4,7 @@ from collections import Counter
 
 import pytest
 
-from django_magiclink.sandbox import Sandbox
-
-from ..servers import Peak, Site, Sites, until
+from ..servers import Peak, Site, until
 from ..storms import start_of, storm
 
 pytestmark = pytest.mark.processes
@@ -22,18 +20,6 @@ MOST_CONNECTIONS = 2 * Site.WORKERS * (Site.THREADS + 1) + 5
 NEEDS = pytest.mark.needs("postgres")
 POSTGRES = pytest.param("postgres", marks=NEEDS)
 ATOMIC = pytest.param({"ATOMIC_REQUESTS": "True"}, id="atomic")
-
-
-@pytest.fixture(scope="module")
-def mideye():
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
-def sites(mideye, tmp_path_factory):
-    with Sites(mideye, tmp_path_factory) as sites:
-        yield sites
 
 
 @pytest.fixture(params=["sqlite", POSTGRES])

@@ -12,8 +12,6 @@ from random import Random
 
 import pytest
 
-from django_magiclink.sandbox import Sandbox
-
 from ..brokers import CELERY, Redis, celery_worker
 from ..servers import Site, Sites, until
 from .test_crashes import FEW, pass_time
@@ -22,12 +20,6 @@ pytestmark = [pytest.mark.processes, pytest.mark.needs("postgres", "redis")]
 
 #: Processes that are killed while phones ring or are about to.
 KILLS = 100
-
-
-@pytest.fixture(scope="module")
-def mideye():
-    with Sandbox() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture
