@@ -17,7 +17,7 @@ from . import notices
 from .client import GRACE, MideyeClient, Texts
 from .exceptions import CallError, NotSent, Refused
 from .models import ApiKey, Approval, Endpoint, PhoneNumber
-from .recording import Answer, Outcome, refusal
+from .recording import Outcome, Recording, refusal
 from .status import Status
 
 logger = logging.getLogger("django_magiclink")
@@ -55,7 +55,7 @@ def perform(pk: uuid.UUID, run: Run = _here) -> None:
     call = run(partial(_claim, pk))
     if call is not None:
         outcome = _ask(call)
-        status = run(Answer(approval=call.approval, outcome=outcome))
+        status = run(Recording(approval=call.approval, outcome=outcome))
         run(partial(_follow, call, outcome, status), later=True)
 
 

@@ -39,7 +39,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class Recording:
     """
     A step that writes one outcome, and returns what its approval now is.
 
@@ -53,7 +53,7 @@ class Answer:
         return record([self])[0]
 
     @staticmethod
-    def together(steps: Sequence[Answer]) -> list[Status | None]:
+    def together(steps: Sequence[Recording]) -> list[Status | None]:
         """Do several: all of them, or none if it raises."""
         return record(steps)
 
@@ -72,12 +72,12 @@ def refusal(
     return None
 
 
-def record(answers: Sequence[Answer]) -> list[Status | None]:
+def record(answers: Sequence[Recording]) -> list[Status | None]:
     """Write ``answers``; return what each approval now is, if it was in time."""
     accepted = [one for one in answers if one.outcome.status == Status.ACCEPTED]
     refusals = _refusals([answer.approval.pk for answer in accepted])
     now = timezone.now()
-    alike: dict[_Change, list[Answer]] = defaultdict(list)
+    alike: dict[_Change, list[Recording]] = defaultdict(list)
     for answer in answers:
         change = _change(answer, refusals.get(answer.approval.pk), now)
         alike[change].append(answer)
@@ -109,7 +109,7 @@ def _refusals(pks: Collection[Any]) -> dict[Any, type[Refused]]:
     }
 
 
-def _change(answer: Answer, refused: type[Refused] | None, now: datetime) -> _Change:
+def _change(answer: Recording, refused: type[Refused] | None, now: datetime) -> _Change:
     status, columns = answer.outcome.status, dict(answer.outcome.columns)
     columns.pop("answered", None)
     if answer.outcome.over:
@@ -122,7 +122,7 @@ def _change(answer: Answer, refused: type[Refused] | None, now: datetime) -> _Ch
     return status, tuple(columns.items())
 
 
-def _write(change: _Change, answers: Sequence[Answer]) -> Collection[Any]:
+def _write(change: _Change, answers: Sequence[Recording]) -> Collection[Any]:
     status, columns = change[0], dict(change[1])
     times = {
         answer.approval.pk: answer.outcome.columns["answered"]
@@ -136,7 +136,7 @@ def _write(change: _Change, answers: Sequence[Answer]) -> Collection[Any]:
     return Approval.objects.primary().advance_all(pks, status, **columns)
 
 
-def _record_late(answer: Answer) -> None:
+def _record_late(answer: Recording) -> None:
     pk, outcome = answer.approval.pk, answer.outcome
     logger.warning("Approval %s: a late %s is ignored.", pk, outcome.status.value)
     columns = outcome.columns | {"answered": timezone.now()}

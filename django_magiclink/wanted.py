@@ -19,6 +19,7 @@ from .bodies import Body
 from .conf import app_settings
 from .digests import digest
 from .models import Approval
+from .models.approval import SKEW
 from .requirements import Requirement, are_names
 from .status import Status
 
@@ -42,7 +43,8 @@ class Sought:
 
     def granting(self) -> Q:
         """What makes one of them let a request pass now."""
-        return Q(status=Status.ACCEPTED, answered__gte=self.since)
+        until = timezone.now() + timedelta(seconds=SKEW)
+        return Q(status=Status.ACCEPTED, answered__range=(self.since, until))
 
     @property
     def since(self) -> datetime:

@@ -16,6 +16,7 @@ TESTS = {
         " security/starting"
     ),
     "calls": "lifecycle log security/bound security/codes security/limits",
+    "recording": "recording lifecycle log security/codes security/phone_changes",
     "client": "client security/client_wire",
     "endings": "lifecycle log security/endings security/reports",
     "limits": "dashboard security/limits security/reports",

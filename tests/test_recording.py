@@ -11,7 +11,7 @@ from django_magiclink import recording
 from django_magiclink.dispatchers import writer
 from django_magiclink.models import Approval, PhoneNumber
 from django_magiclink.phones import hash_number
-from django_magiclink.recording import Answer, Outcome, record
+from django_magiclink.recording import Outcome, Recording, record
 from django_magiclink.signals import approval_changed
 from django_magiclink.status import Status
 
@@ -44,7 +44,7 @@ def answer(approval, status=Status.ACCEPTED, seconds=0):
         "error_kind": "",
         "answered": timezone.now() - timedelta(seconds=seconds),
     }
-    return Answer(
+    return Recording(
         approval=approval, outcome=Outcome(status=status, over=True, columns=columns)
     )
 
@@ -52,7 +52,7 @@ def answer(approval, status=Status.ACCEPTED, seconds=0):
 def failure(approval):
     columns = {"answer_code": "", "http_status": None, "error_kind": "timeout"}
     outcome = Outcome(status=Status.FAILED, over=False, columns=columns)
-    return Answer(approval=approval, outcome=outcome)
+    return Recording(approval=approval, outcome=outcome)
 
 
 def test_each_of_many_answers_is_what_it_would_be_alone(database):
@@ -167,7 +167,7 @@ def held(monkeypatch):
 
 
 def called(name):
-    return Answer(approval=name, outcome=None), False
+    return Recording(approval=name, outcome=None), False
 
 
 def test_answers_that_come_while_others_are_written_go_together(held):

@@ -20,6 +20,9 @@ from .news import tell, wake
 
 #: Seconds after which an approval that nobody has begun to send is not sent any more.
 START_WITHIN = 30
+#: Seconds by which the clocks of a site's machines may differ. An answer that lies
+#: further ahead came before a clock was set back, nobody knows how long ago.
+SKEW = 60
 
 
 def _start_by() -> datetime:
@@ -58,9 +61,11 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
         """
         alias = router.db_for_write(self.model)
         connection = connections[alias]
-        time = connection.ops.adapt_datetimefield_value(since)
+        span = (since, timezone.now() + timedelta(seconds=SKEW))
+        times = map(connection.ops.adapt_datetimefield_value, span)
+        values = [binding, *times, Status.ACCEPTED.value]
         with connection.cursor() as cursor:
-            cursor.execute(_accepted_sql(alias), [binding, time, Status.ACCEPTED.value])
+            cursor.execute(_accepted_sql(alias), values)
             return [self.model._meta.pk.to_python(pk) for (pk,) in cursor.fetchall()]
 
     def advance(
@@ -120,7 +125,8 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
 @lru_cache
 def _accepted_sql(alias: str) -> str:
     # Filters in the order of the parameters that accepted() gives; the values are lost.
-    rows = Approval.objects.filter(binding="-").filter(answered__gte=timezone.now())
+    now = timezone.now()
+    rows = Approval.objects.filter(binding="-").filter(answered__range=(now, now))
     rows = rows.filter(status=Status.ACCEPTED).order_by("-answered")
     compiler = rows.values_list("pk")[:20].query.get_compiler(alias)
     return str(compiler.as_sql()[0])

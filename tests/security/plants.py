@@ -1,5 +1,6 @@
 """Defects to plant: each makes the app do what it must not, or not what it must."""
 
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -10,9 +11,9 @@ from django_magiclink import (
     approvals,
     asking,
     binding,
-    calls,
     client,
     endings,
+    recording,
     stepup,
     wanted,
 )
@@ -55,15 +56,15 @@ def any_status(monkeypatch):
 
 
 def any_time(monkeypatch):
-    advance = ApprovalQuerySet.advance
+    advance = ApprovalQuerySet.advance_all
 
-    def advance_late(self, pk, target, **changes):
+    def advance_late(self, pks, target, **changes):
         if target == Status.ACCEPTED:
             later = timezone.now() + timedelta(seconds=1)
-            self.filter(pk=pk).update(deadline=later)
-        return advance(self, pk, target, **changes)
+            self.filter(pk__in=pks).update(deadline=later)
+        return advance(self, pks, target, **changes)
 
-    monkeypatch.setattr(ApprovalQuerySet, "advance", advance_late)
+    monkeypatch.setattr(ApprovalQuerySet, "advance_all", advance_late)
 
 
 def any_answer_but_known_ones(monkeypatch):
@@ -110,15 +111,20 @@ def slot_free_after_cancel(monkeypatch):
 
 
 def no_code_typed(monkeypatch):
-    monkeypatch.setattr(calls, "_accepted", lambda approval: (Status.ACCEPTED, {}))
-    advance = ApprovalQuerySet.advance
+    change, advance = recording._change, ApprovalQuerySet.advance_all
 
-    def advance_untyped(self, pk, target, **changes):
+    def change_untyped(answer, *args):
+        untyped = copy(answer.approval)
+        untyped.code_mode = "show"
+        return change(replace(answer, approval=untyped), *args)
+
+    def advance_untyped(self, pks, target, **changes):
         if target == Status.ACCEPTED:
-            self.filter(pk=pk).update(code_mode="show")
-        return advance(self, pk, target, **changes)
+            self.filter(pk__in=pks).update(code_mode="show")
+        return advance(self, pks, target, **changes)
 
-    monkeypatch.setattr(ApprovalQuerySet, "advance", advance_untyped)
+    monkeypatch.setattr(recording, "_change", change_untyped)
+    monkeypatch.setattr(ApprovalQuerySet, "advance_all", advance_untyped)
 
 
 def nothing_is_revoked(monkeypatch):

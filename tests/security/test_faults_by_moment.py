@@ -7,7 +7,7 @@ import os
 import pytest
 from django.utils import timezone
 
-from django_magiclink import approvals, calls, client, wanted
+from django_magiclink import approvals, client, recording, wanted
 from django_magiclink.client import Answer
 from django_magiclink.models.approval import ApprovalQuerySet
 from django_magiclink.sandbox import Sandbox
@@ -114,17 +114,17 @@ def take_any_answer(monkeypatch):
 
 
 def take_late_answers(monkeypatch):
-    advance = ApprovalQuerySet.advance
+    advance = ApprovalQuerySet.advance_all
 
-    def advance_at_any_time(rows, pk, target, **options):
+    def advance_at_any_time(rows, pks, target, **options):
         if target == Status.ACCEPTED:
             columns = {"status": target, "answered": timezone.now()}
-            return rows.filter(pk=pk).update(**columns) == 1
-        return advance(rows, pk, target, **options)
+            return pks if rows.filter(pk__in=pks).update(**columns) else []
+        return advance(rows, pks, target, **options)
 
-    monkeypatch.setattr(ApprovalQuerySet, "advance", advance_at_any_time)
+    monkeypatch.setattr(ApprovalQuerySet, "advance_all", advance_at_any_time)
     # It looks at the phone once more, which would keep this defect from mattering.
-    monkeypatch.setattr(calls, "_accepted", lambda approval: (Status.ACCEPTED, {}))
+    monkeypatch.setattr(recording, "_refusals", lambda pks: {})
 
 
 def use_twice(monkeypatch):
