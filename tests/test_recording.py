@@ -137,6 +137,10 @@ def test_receivers_hear_of_each(db, django_capture_on_commit_callbacks):
     assert set(heard) == {(approval.pk, Status.ACCEPTED) for approval in approvals}
 
 
+def waiting(one):
+    return sum(map(len, (one._joint, one._single, one._later)))
+
+
 @pytest.fixture
 def held(monkeypatch):
     """Give a writer that is kept busy, a way to let it go on, and what it wrote."""
@@ -152,13 +156,13 @@ def held(monkeypatch):
     monkeypatch.setattr(recording, "record", write)
     with ThreadPoolExecutor(8) as pool:
         pool.submit(one.run, gate.wait)
-        until(lambda: one._jobs.empty())
+        until(lambda: not one._any())
 
         def run(*steps):
             futures = []
             for count, (step, later) in enumerate(steps, 1):
                 futures.append(pool.submit(one.run, step, later))
-                until(lambda count=count: one._jobs.qsize() == count)
+                until(lambda count=count: waiting(one) == count)
             gate.set()
             wait(futures)
             return futures

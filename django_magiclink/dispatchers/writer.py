@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
-from itertools import count
-from queue import Empty, PriorityQueue
-from threading import Lock, Thread
+from threading import Condition, Lock, Thread
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from django.db import connections
@@ -26,7 +24,7 @@ def run(step: Callable[[], Any], *, later: bool = False) -> Any:
 
     What :func:`~django_magiclink.approvals.perform` takes where many wait: a connection
     for each of them would exhaust the database. What may come ``later`` is done once
-    nothing else is to do.
+    nothing else has been to do for a moment.
     """
     return _of_this_process().run(step, later)
 
@@ -53,16 +51,14 @@ class Joint(Protocol):
 
 
 class _Job(NamedTuple):
-    """Sorts by what is done first: what many may wait for at a time, and is Joint."""
-
-    later: bool
-    alone: bool
-    serial: int
     step: Callable[[], Any]
     future: Future[Any]
 
 
 class _Writer:
+    #: Seconds without other work after which that is done which may come later: who
+    #: answers at the same moment does not wait for it.
+    PAUSE = 0.05
     #: Seconds without work after which the connection is given back.
     IDLE = 1.0
     #: Steps that are done together at most, as their rows are locked meanwhile.
@@ -70,15 +66,20 @@ class _Writer:
 
     def __init__(self) -> None:
         self.process = os.getpid()
-        self._jobs: PriorityQueue[_Job] = PriorityQueue()
-        self._serial = count()
+        self._ready = Condition()
+        self._joint: deque[_Job] = deque()
+        self._single: deque[_Job] = deque()
+        self._later: deque[_Job] = deque()
+        self._paused = False
         Thread(target=self._work, name="magiclink-writer", daemon=True).start()
 
     def run(self, step: Callable[[], Any], later: bool = False) -> Any:
-        future: Future[Any] = Future()
-        alone = not isinstance(step, Joint)
-        self._jobs.put(_Job(later, alone, next(self._serial), step, future))
-        return future.result()
+        job = _Job(step, Future())
+        now = self._joint if isinstance(step, Joint) else self._single
+        with self._ready:
+            (self._later if later else now).append(job)
+            self._ready.notify()
+        return job.future.result()
 
     def _work(self) -> None:
         while True:
@@ -109,20 +110,28 @@ class _Writer:
         return True
 
     def _next(self) -> list[_Job]:
-        try:
-            job = self._jobs.get(timeout=self.IDLE)
-        except Empty:
-            _close_connections()
-            job = self._jobs.get()
-        jobs = [job]
-        with suppress(Empty):
-            while not job.alone and len(jobs) < self.MOST:
-                job = self._jobs.get_nowait()
-                if job.alone:
-                    self._jobs.put(job)
-                else:
-                    jobs.append(job)
-        return jobs
+        with self._ready:
+            pause = 0 if self._paused else self.PAUSE
+            if not self._ready.wait_for(self._urgent, pause):
+                self._paused = True
+                if not self._later and not self._ready.wait_for(self._any, self.IDLE):
+                    _close_connections()
+                    self._ready.wait_for(self._any)
+            if not self._urgent():
+                return [self._later.popleft()]
+            self._paused = False
+            return self._take()
+
+    def _urgent(self) -> bool:
+        return bool(self._joint or self._single)
+
+    def _any(self) -> bool:
+        return bool(self._urgent() or self._later)
+
+    def _take(self) -> list[_Job]:
+        if not self._joint:
+            return [self._single.popleft()]
+        return [self._joint.popleft() for _ in range(min(len(self._joint), self.MOST))]
 
 
 def _close_connections() -> None:
