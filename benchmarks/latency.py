@@ -45,11 +45,13 @@ def main():
     """Measure, print the table and the bars, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--way", nargs="+", choices=WAYS, default=list(WAYS))
     options = parser.parse_args()
     print("| a page that waits | waiting | p50 ms | p95 ms | server's CPU |")
     print("|---|---:|---:|---:|---:|", flush=True)
     bars = []
-    for way, (database, server, sizes) in WAYS.items():
+    for way in options.way:
+        database, server, sizes = WAYS[way]
         for size in sizes:
             runs = [run(database, server, size) for _ in range(options.runs)]
             p50, p95, cpu = (median(column) for column in zip(*runs, strict=True))
