@@ -19,6 +19,7 @@ DEFAULT_LIMITS = {
     "no_answers_lock": 5,
     "lock_seconds": 900,
     "anonymous_per_hour": 10,
+    "anonymous_per_minute": 100,
 }
 
 

@@ -1,15 +1,17 @@
 import pytest
 import time_machine
 from django.contrib.auth import SESSION_KEY, get_user_model
+from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
+from django_magiclink.checks.phone_login import check_backend, check_code
 from django_magiclink.models import Approval, Endpoint, PhoneNumber
 from django_magiclink.phone_login import pace
 from django_magiclink.status import UNDECIDED, Status
 
-from .conftest import NUMBER, Browser
-from .phone_login import settings as site
-from .servers import until
+from ..conftest import NUMBER, Browser
+from ..phone_login import settings as site
+from ..servers import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,6 +46,10 @@ def phone_says(sandbox, answer, status):
 def type_code(browser, code=None, headers=None):
     code = Approval.objects.get().code if code is None else code
     return browser.post(STATUS, {"code": code}, headers=headers)
+
+
+def attempt_of(browser):
+    return browser.cookies["magiclink_login"].value.partition(":")[0]
 
 
 def who(browser):
@@ -168,11 +174,6 @@ def engaged(user):
 
 def unreachable(user):
     Endpoint.objects.update(enabled=False)
-
-
-def broken(user):
-    PhoneNumber.objects.update(number=NUMBER)
-    Endpoint.objects.update(base_url="")
 
 
 @pytest.mark.covers("R26", "A30")
@@ -312,13 +313,18 @@ def no_number(user):
     PhoneNumber.objects.all().delete()
 
 
+def not_verified(user):
+    PhoneNumber.objects.update(verified_at=None)
+
+
 def deleted(user):
     user.delete()
 
 
 @pytest.mark.covers("R28", "R21")
 @pytest.mark.parametrize(
-    "change", [new_password, deactivated, another_number, no_number, deleted]
+    "change",
+    [new_password, deactivated, another_number, no_number, not_verified, deleted],
 )
 @pytest.mark.parametrize("when", ["ringing", "accepted"])
 def test_what_changes_while_it_waits_ends_it(
@@ -373,3 +379,239 @@ def test_a_login_with_the_phone_alone_is_no_second_factor(
     assert who(stranger) == str(user.pk)
     assert stranger.get("/exempt_not/").status_code == 404
     assert stranger.get("/get_only/").status_code == 401
+
+
+@pytest.mark.covers("R16", "A20")
+@pytest.mark.parametrize(
+    "target",
+    ["//evil.example/", "/\\evil.example", "https://evil.example/", "javascript:x", ""],
+)
+def test_a_login_leads_to_no_other_site(
+    stranger, user, endpoint, sandbox, settings, target
+):
+    settings.LOGIN_REDIRECT_URL = "/payroll/"
+    sandbox.script("manual")
+
+    waiting = begin(stranger, next=target)
+    phone_says(sandbox, "accept", Status.CONFIRMING)
+    type_code(stranger)
+    done = stranger.post(FINISH, {"next": target})
+
+    assert waiting.redirect_chain == [(WAIT, 303)]
+    assert done["Location"] == "/payroll/"
+    assert stranger.get(ASK, {"next": target})["Location"] == "/payroll/"
+
+
+def test_who_wanted_a_page_is_led_there(stranger, user, endpoint):
+    form = stranger.get(ASK, {"next": "/payroll/?year=2026"}).content.decode()
+    waiting = begin(stranger, next="/payroll/?year=2026")
+
+    assert 'value="/payroll/?year=2026"' in form
+    assert waiting.redirect_chain == [(f"{WAIT}?next=%2Fpayroll%2F%3Fyear%3D2026", 303)]
+    assert 'value="/payroll/?year=2026"' in waiting.content.decode()
+
+
+@pytest.mark.covers("R13")
+@pytest.mark.parametrize("path", [ASK, STATUS, CANCEL, FINISH])
+def test_nothing_is_done_for_a_form_of_another_site(user, endpoint, sandbox, path):
+    stranger = Browser(enforce_csrf_checks=True)
+
+    refused = stranger.post(path, {"name": NUMBER})
+
+    assert refused.status_code == 403
+    assert Approval.objects.count() == 0
+
+
+@pytest.mark.covers("R13")
+@pytest.mark.parametrize("path", [CANCEL, FINISH])
+def test_a_link_neither_cancels_nor_logs_in(stranger, user, endpoint, path):
+    assert stranger.get(path).status_code == 405
+
+
+def test_without_an_attempt_there_is_nothing_to_wait_for(stranger, db):
+    assert stranger.get(WAIT)["Location"] == ASK
+    assert stranger.get(STATUS).status_code == 404
+    assert stranger.post(STATUS, {"code": "12"}).status_code == 404
+    assert stranger.post(STATUS, {"code": "12"}, headers=HTML)["Location"] == ASK
+    assert stranger.post(CANCEL).status_code == 200
+    assert stranger.post(FINISH)["Location"] == WAIT
+
+
+def test_who_types_nothing_is_told_so_and_nobody_is_asked(stranger, user, endpoint):
+    page = begin(stranger, "")
+
+    assert "This field is required." in page.content.decode()
+    assert "magiclink_login" not in stranger.cookies
+
+
+def test_a_form_that_is_sent_twice_rings_once(stranger, user, endpoint, sandbox):
+    sandbox.script("manual")
+
+    begin(stranger)
+    first = stranger.cookies["magiclink_login"].value
+    begin(stranger)
+    second = stranger.cookies["magiclink_login"].value
+    begin(stranger, "somebody else")
+
+    until(lambda: sandbox.calls)
+    assert first.split(":")[0] == second.split(":")[0]
+    assert (
+        stranger.cookies["magiclink_login"].value.split(":")[0] != first.split(":")[0]
+    )
+    assert Approval.objects.count() == 1
+
+
+def test_who_cancels_is_asked_no_more(stranger, user, endpoint, sandbox):
+    sandbox.script("manual")
+    begin(stranger)
+
+    done = stranger.post(CANCEL, headers=HTML)
+
+    assert (done.status_code, done["Location"]) == (303, ASK)
+    assert Approval.objects.get().status == Status.CANCELLED
+    assert stranger.get(WAIT)["Location"] == ASK
+
+
+def test_a_user_name_that_looks_like_anothers_number_gets_nothing(
+    stranger, user, endpoint, sandbox
+):
+    sandbox.script("manual")
+    mallory = get_user_model().objects.create_user(NUMBER)
+    PhoneNumber.objects.create(
+        user=mallory, number="+46701740606", verified_at=timezone.now()
+    )
+
+    begin(stranger)
+
+    assert Approval.objects.get().user == user
+
+
+def test_a_user_name_with_digits_in_it_is_no_number(
+    stranger, user, endpoint, sandbox, settings
+):
+    settings.MAGICLINK_PHONE_REGION = "SE"
+
+    begin(stranger, "bertil0701740605")
+    begin(stranger, "0701")
+
+    assert Approval.objects.count() == 0
+
+
+def test_numbers_that_are_kept_elsewhere_cannot_be_searched(
+    stranger, user, endpoint, sandbox, settings
+):
+    sandbox.script("manual")
+    settings.MAGICLINK_GET_PHONE_NUMBER = lambda user: "+46701740606"
+
+    begin(stranger)
+    before = Approval.objects.count()
+    begin(stranger, "anna")
+
+    assert before == 0
+    assert Approval.objects.get().masked_number == "+46*******06"
+
+
+@pytest.mark.covers("R02", "A30")
+def test_what_breaks_on_the_way_to_a_phone_does_not_show(
+    stranger, user, endpoint, settings, caplog
+):
+    def broken(user):
+        raise RuntimeError(NUMBER)
+
+    settings.MAGICLINK_GET_PHONE_NUMBER = broken
+
+    page = begin(stranger, "anna")
+
+    assert page.status_code == 200
+    assert stranger.get(STATUS).json()["status"] == "confirming"
+    assert "RuntimeError" in caplog.text
+    assert NUMBER not in caplog.text
+
+
+def test_without_the_backend_the_first_page_says_what_is_missing(stranger, settings):
+    settings.AUTHENTICATION_BACKENDS = site.AUTHENTICATION_BACKENDS[:1]
+
+    with pytest.raises(ImproperlyConfigured, match="AUTHENTICATION_BACKENDS"):
+        stranger.get(ASK)
+
+
+@pytest.mark.parametrize("mode", [None, "", "other"])
+def test_there_is_no_login_without_a_code(stranger, user, settings, mode):
+    settings.MAGICLINK_PASSWORDLESS_CODE = mode
+
+    with pytest.raises(ImproperlyConfigured, match='"type" or "show"'):
+        begin(stranger)
+
+
+def test_it_is_off_until_its_urls_are_included(stranger, settings, db):
+    settings.ROOT_URLCONF = "tests.urls"
+
+    assert stranger.get(ASK).status_code == 404
+
+
+@pytest.mark.covers("A28", "R10")
+def test_a_stranger_who_rings_a_phone_locks_its_owner_out_of_nothing(
+    stranger, user, endpoint, sandbox
+):
+    owner = Browser()
+    owner.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    sandbox.script("reject")
+    for _ in range(5):
+        begin(Browser())
+    until(Approval.objects.filter(status=Status.REJECTED).exists)
+
+    told = owner.approve(owner.get("/payroll/"), sandbox)
+
+    assert Approval.objects.filter(purpose="passwordless").count() == 1
+    assert told["status"] == "accepted"
+    assert owner.get("/payroll/").status_code == 200
+
+
+@pytest.mark.covers("A30")
+def test_answers_take_whole_steps(monkeypatch):
+    now, slept = [10.0], []
+    monkeypatch.setattr(pace, "STEP", 0.5)
+    monkeypatch.setattr(pace.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(pace.time, "sleep", slept.append)
+
+    with pace.even():
+        now[0] += 0.125
+    with pytest.raises(ValueError), pace.even():
+        now[0] += 0.625
+        raise ValueError
+
+    assert slept == [0.375, 0.375]
+
+
+@pytest.mark.parametrize(
+    ("backends", "urls", "said"),
+    [
+        (site.AUTHENTICATION_BACKENDS, site.ROOT_URLCONF, False),
+        (site.AUTHENTICATION_BACKENDS[:1], site.ROOT_URLCONF, True),
+        (["nowhere.Backend"], site.ROOT_URLCONF, True),
+        (site.AUTHENTICATION_BACKENDS[:1], "tests.urls", False),
+        (site.AUTHENTICATION_BACKENDS[:1], "tests.nowhere", False),
+    ],
+)
+def test_a_check_finds_that_the_backend_is_missing(settings, backends, urls, said):
+    settings.AUTHENTICATION_BACKENDS = backends
+    settings.ROOT_URLCONF = urls
+
+    messages = check_backend()
+
+    assert [each.id for each in messages] == ["django_magiclink.E025"] * said
+
+
+@pytest.mark.parametrize(
+    ("mode", "urls", "said"),
+    [
+        ("show", site.ROOT_URLCONF, True),
+        ("show", "tests.urls", False),
+        ("type", site.ROOT_URLCONF, False),
+    ],
+)
+def test_a_check_warns_of_a_code_that_is_only_shown(settings, mode, urls, said):
+    settings.MAGICLINK_PASSWORDLESS_CODE = mode
+    settings.ROOT_URLCONF = urls
+
+    assert [each.id for each in check_code()] == ["django_magiclink.W011"] * said
