@@ -67,7 +67,8 @@ class Attempt:
             pk=uuid.uuid4(),
             nonce=secrets.token_urlsafe(32),
             name=_hashed(name),
-            code=str(10 + secrets.randbelow(90)),
+            # One to be typed only the phone shows.
+            code=str(10 + secrets.randbelow(90)) if mode == "show" else "",
             code_mode=mode,
             started=int(time.time()),
             seconds=timeout + (_TYPING if mode == "type" else _SLACK),

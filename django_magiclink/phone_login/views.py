@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from django import forms
 from django.conf import settings
 from django.contrib.auth import authenticate, get_backends, login
 from django.core.exceptions import ImproperlyConfigured
@@ -39,6 +38,7 @@ from ..exceptions import Refused
 from ..sessions import keep_unsaved
 from ..status import Status
 from ..views import start_approval
+from .forms import NameForm
 from .pace import even
 from .people import find
 
@@ -53,23 +53,6 @@ _WORDS = {
         "You cancelled. Decline the request if it is on your phone."
     ),
 }
-
-
-class NameForm(forms.Form):
-    """Who wants to log in."""
-
-    name = forms.CharField(
-        label=gettext_lazy("Phone number or user name"),
-        max_length=150,
-        widget=forms.TextInput(
-            attrs={
-                "autocomplete": "username",
-                "autocapitalize": "none",
-                "spellcheck": "false",
-                "autofocus": True,
-            }
-        ),
-    )
 
 
 @own_view

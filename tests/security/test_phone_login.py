@@ -1,3 +1,6 @@
+import json
+from base64 import b64decode
+
 import pytest
 import time_machine
 from django.contrib.auth import SESSION_KEY, get_user_model
@@ -204,16 +207,16 @@ def test_whoever_cannot_be_asked_looks_like_who_does_not_answer(
     assert stranger.cookies.get("sessionid") is None
 
 
-def walk(browser):
+def walk(browser, name=NUMBER):
     """Return all that tells about an attempt, without what is random in each."""
     answers = [
-        browser.post(ASK, {"name": NUMBER}),
+        browser.post(ASK, {"name": name}),
         browser.get(WAIT),
         browser.get(STATUS),
         browser.post(STATUS, {"code": "00"}),
         browser.get(STATUS),
         browser.get(WAIT),
-        browser.post(ASK, {"name": NUMBER}),
+        browser.post(ASK, {"name": name}),
         browser.get(WAIT),
         browser.post(CANCEL),
         browser.get(STATUS),
@@ -615,3 +618,78 @@ def test_a_check_warns_of_a_code_that_is_only_shown(settings, mode, urls, said):
     settings.ROOT_URLCONF = urls
 
     assert [each.id for each in check_code()] == ["django_magiclink.W011"] * said
+
+
+@pytest.mark.covers("R26", "A30")
+def test_a_site_that_is_busy_looks_like_a_phone_that_nobody_answers(
+    stranger, user, endpoint, sandbox, settings
+):
+    settings.MAGICLINK_MAX_WAITING = 0
+    known, nobody = Browser(), Browser()
+
+    real, decoy = walk(known), walk(nobody, "+46701740699")
+
+    assert real == decoy
+    assert Approval.objects.get().error_kind == "busy"
+    assert sandbox.calls == []
+
+
+@pytest.mark.covers("R20", "A12")
+def test_a_session_from_before_the_login_is_not_the_users(
+    stranger, user, endpoint, sandbox
+):
+    session = stranger.session
+    session["basket"] = "kept"
+    session.save()
+    before = session.session_key
+    sandbox.script("manual")
+    begin(stranger)
+    phone_says(sandbox, "accept", Status.CONFIRMING)
+    type_code(stranger)
+    stranger.post(FINISH)
+    thief = Browser()
+    thief.cookies["sessionid"] = before
+
+    assert who(stranger) == str(user.pk)
+    assert stranger.session["basket"] == "kept"
+    assert stranger.session.session_key != before
+    assert thief.get("/payroll/", headers=HTML).status_code == 302
+
+
+@pytest.mark.covers("R05")
+def test_a_login_uses_its_acceptance_up_in_a_site_of_transactions(
+    stranger, user, endpoint, sandbox, atomic_requests
+):
+    sandbox.script("manual")
+    begin(stranger)
+    phone_says(sandbox, "accept", Status.CONFIRMING)
+    type_code(stranger)
+    stranger.post(FINISH)
+
+    assert who(stranger) == str(user.pk)
+    assert Approval.objects.get().status == Status.CONSUMED
+
+
+@pytest.mark.covers("R14")
+@pytest.mark.parametrize("change", [str.upper, lambda value: value[:-1], lambda _: "x"])
+def test_an_attempt_that_was_tampered_with_is_none(stranger, user, endpoint, change):
+    begin(stranger, "anna")
+    stranger.cookies["magiclink_login"] = change(
+        stranger.cookies["magiclink_login"].value
+    )
+
+    assert stranger.get(STATUS).status_code == 404
+
+
+@pytest.mark.covers("R32")
+def test_the_browser_keeps_neither_the_number_nor_what_scripts_can_read(
+    stranger, user, endpoint
+):
+    begin(stranger)
+    crumb = stranger.cookies["magiclink_login"]
+    kept = b64decode(crumb.value.partition(":")[0] + "==", altchars=b"-_").decode()
+
+    assert NUMBER not in kept
+    assert (crumb["httponly"], crumb["samesite"]) == (True, "Strict")
+    # Not the one to be typed: whoever rang the phone from elsewhere would read it.
+    assert json.loads(kept)[3] == ""
