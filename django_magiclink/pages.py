@@ -129,6 +129,8 @@ class Page:
     retry_after: int | None
     trusted: bool
     approval: Approval | None
+    #: Whether it is the second step of a login.
+    for_login: bool
     #: What the phone was asked lately, in vain, for another session.
     doubtful: Approval | None
     #: Whether that approval lets the request pass, if it is only repeated.
@@ -190,6 +192,7 @@ class Page:
         context: dict[str, Any] = {
             "page": self,
             "start_url": reverse("django_magiclink:start"),
+            "leave_url": reverse("django_magiclink:leave"),
             "encoded": urlencode(self.fields, doseq=True),
             "entered": _readable(self.fields),
         }
