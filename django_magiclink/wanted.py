@@ -159,6 +159,6 @@ def _text(requirement: Requirement, text: Any, params: Mapping[str, Any]) -> str
     if not text:
         site = app_settings.SITE_NAME
         login = requirement.purpose == "login"
-        text = _("Confirm that you log in.") if login else _("Confirm that it is you.")
+        text = _("Confirm your login.") if login else _("Confirm that it is you.")
         return texts.clean(f"{site}: {text}" if site else text)
     return texts.render(str(text), params)

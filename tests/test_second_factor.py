@@ -92,7 +92,7 @@ def test_the_page_is_the_second_step_of_a_login(anna, endpoint):
     page = text(anna.get("/unguarded/"))
 
     assert "<title>Step 2 of 2: confirm with your phone</title>" in page
-    assert "Confirm that you log in." in page
+    assert "Confirm your login." in page
     assert "You are logging in as anna." in page
     assert "Use another account" in page
     assert "Log out" in page
