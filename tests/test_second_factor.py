@@ -261,7 +261,7 @@ def test_a_preflight_is_answered_by_the_guard_behind_the_login(
 
 
 @with_database
-@pytest.mark.covers("R27")
+@pytest.mark.covers("R24")
 def test_an_approval_of_the_login_opens_no_other_guard(user, doors, endpoint, sandbox):
     browser = Browser()
     browser.login(**ANNA)

@@ -38,6 +38,9 @@ REQUIREMENTS = {
     "approved.",
     "R22": "Users change their number only with an approval on the old one.",
     "R23": "A number counts only once it was proved to be the user's.",
+    "R24": "Behind a rule for the login no view but the exempt ones runs for a session "
+    "before its phone has approved.",
+    "R25": "No other way to log in leads past that second step.",
     "R28": "Whether the user is active is looked at when the phone is asked, when it "
     "is about to ring and at every guard.",
     "R29": "A guard changes nothing by looking and denies by default; a token without "
