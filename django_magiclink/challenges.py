@@ -178,6 +178,7 @@ class Challenge:
             reason=self.reason,
             retry_after=self.retry_after,
             approval=approval,
+            for_login=self.wanted.purpose == "login",
             doubtful=None if self.reason else asked_elsewhere(self.request),
             granted=accepted and find(self.wanted) is not None,
             login_url=self._login(page_path(self.request)).url,

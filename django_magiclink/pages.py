@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.debug import SafeExceptionReporterFilter
@@ -24,6 +26,8 @@ from .live import live_url
 from .models import Approval
 from .status import UNDECIDED, Status
 
+#: Where users add their phone, if the project has included ``phone_urls``.
+_PHONE_VIEW = "django_magiclink_phone:change"
 #: With this header our script says that it has a dialog to show a card in.
 DIALOG_HEADER = "X-Approval-Dialog"
 
@@ -129,6 +133,8 @@ class Page:
     retry_after: int | None
     trusted: bool
     approval: Approval | None
+    #: Whether it is the second step of a login.
+    for_login: bool
     #: What the phone was asked lately, in vain, for another session.
     doubtful: Approval | None
     #: Whether that approval lets the request pass, if it is only repeated.
@@ -185,11 +191,25 @@ class Page:
             and (self.approval is None or self.approval.state == Status.ACCEPTED)
         )
 
+    def _phone_url(self) -> str:
+        """Return where the user may add a phone, if anywhere without one."""
+        exempt = any(fnmatchcase(_PHONE_VIEW, name) for name in app_settings.EXEMPT)
+        if app_settings.GET_PHONE_NUMBER is not None or (self.for_login and not exempt):
+            return ""
+        with suppress(NoReverseMatch):
+            url = reverse(_PHONE_VIEW)
+            back = {"next": self.path} if self.method == "GET" else {}
+            if self.path.partition("?")[0] != url:
+                return f"{url}?{urlencode(back)}" if back else url
+        return ""
+
     @sensitive_variables()
     def _context(self) -> dict[str, Any]:
         context: dict[str, Any] = {
             "page": self,
             "start_url": reverse("django_magiclink:start"),
+            "leave_url": reverse("django_magiclink:leave"),
+            "phone_url": self._phone_url() if self.reason == "no_phone" else "",
             "encoded": urlencode(self.fields, doseq=True),
             "entered": _readable(self.fields),
         }

@@ -8,9 +8,10 @@ from cryptography.fernet import Fernet
 from django.core.checks import Tags, run_checks
 from django.core.management import call_command
 from django.db import connections
-from django.urls import path
+from django.urls import include, path
 from django.views import View
-from rest_framework.views import exception_handler
+from rest_framework.authentication import TokenAuthentication
+from rest_framework.views import APIView, exception_handler
 
 from django_magiclink import checks
 from django_magiclink.checks import RULES, project
@@ -418,6 +419,51 @@ def test_a_login_url_that_leads_nowhere_is_said(ruled, login_url, expected):
     assert ids() == []
 
     ruled.MAGICLINK_RULES = [{"view": "plain"}]
+    assert ids() == expected
+
+
+LOGIN = {"all": True, "scope": "login", "max_age": "session"}
+
+
+@pytest.mark.covers("R25")
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (LOGIN, []),
+        ({"namespace": "us", "scope": "login"}, []),
+        ({"all": True, "methods": ["POST"]}, []),
+        (LOGIN | {"methods": ["POST"]}, ["W015"]),
+        (LOGIN | {"when": lambda request: True}, ["W015"]),
+    ],
+)
+def test_a_rule_that_opens_a_login_again_is_said(ruled, serve, rule, expected):
+    ruled.LOGIN_URL = "/login/"
+    bank = ([path("pay/", views.plain)], "us")
+    serve(path("us/", include(bank)))
+    ruled.MAGICLINK_RULES = [rule]
+
+    assert ids() == expected
+
+
+@pytest.mark.covers("R25", "A14")
+@pytest.mark.parametrize(
+    ("rules", "exempt", "expected"),
+    [
+        ([LOGIN], [], ["W016"]),
+        ([LOGIN], ["tokens"], []),
+        ([{"all": True}], [], []),
+        ([{"view": "tokens", "scope": "login"}], [], []),
+    ],
+)
+def test_a_view_whose_tokens_no_login_can_open_is_said(
+    ruled, serve, rules, exempt, expected
+):
+    class Tokens(APIView):
+        authentication_classes = [TokenAuthentication]
+
+    serve(path("tokens/", Tokens.as_view(), name="tokens"))
+    ruled.MAGICLINK_RULES, ruled.MAGICLINK_EXEMPT = rules, exempt
+
     assert ids() == expected
 
 

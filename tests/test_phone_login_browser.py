@@ -5,10 +5,10 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from .browsers import launched
 from .demo import Demo
-from .needs import chromium
 from .servers import until
 
 pytestmark = pytest.mark.needs("chromium")
@@ -25,11 +25,8 @@ def demo(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def chrome():
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 def opened(chrome, demo, **options):

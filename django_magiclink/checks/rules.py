@@ -13,6 +13,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
 from ..conf import app_settings
+from ..identities import knows_users_itself
 from ..inventory import Door, ListedView, middleware_position
 from ..middleware import ApprovalMiddleware
 from ..rules import Rule, get_login
@@ -111,6 +112,38 @@ def lost_login(views: Sequence[ListedView]) -> Iterator[CheckMessage]:
             "then exempt from the rules. Where the view takes parts of its address, "
             "name it in MAGICLINK_EXEMPT, and silence this check.",
             id="django_magiclink.W003",
+        )
+
+
+def open_logins(rules: Sequence[Rule]) -> Iterator[CheckMessage]:
+    """Say which rules for the login let requests run before its second step."""
+    for index, rule in enumerate(rules):
+        options = app_settings.RULES[index]
+        given = [name for name in ("methods", "when") if options.get(name) is not None]
+        if rule.for_login and given:
+            yield Warning(
+                f"MAGICLINK_RULES[{index}] is for the login, and {given[0]} lets "
+                "requests run before the second step.",
+                hint="Leave it out, and name in MAGICLINK_EXEMPT what is to be open.",
+                id="django_magiclink.W015",
+            )
+
+
+def refused_tokens(
+    rules: Sequence[Rule], views: Sequence[ListedView]
+) -> Iterator[CheckMessage]:
+    """Say that a rule for all logins refuses what has no session."""
+    if not any(rule.for_login and rule.all for rule in rules):
+        return
+    taking = (view for view in views if knows_users_itself(view.match.func))
+    refused = [view.name for view in taking if not view.exempt]
+    if refused:
+        yield Warning(
+            f"{refused[0]} takes more than sessions, and a rule for the login refuses "
+            "all that comes without one.",
+            hint="Give the view only SessionAuthentication. If its tokens need no "
+            "second factor, name it in MAGICLINK_EXEMPT. Or silence this check.",
+            id="django_magiclink.W016",
         )
 
 

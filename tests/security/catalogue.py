@@ -38,6 +38,9 @@ REQUIREMENTS = {
     "approved.",
     "R22": "Users change their number only with an approval on the old one.",
     "R23": "A number counts only once it was proved to be the user's.",
+    "R24": "Behind a rule for the login no view but the exempt ones runs for a session "
+    "before its phone has approved.",
+    "R25": "No other way to log in leads past that second step.",
     "R26": "A login with the phone alone looks and takes the same for a number that is "
     "known and for one that is not.",
     "R27": "A login with the phone alone is one factor: no guard and no second factor "

@@ -15,7 +15,7 @@ import pytest
 from django_magiclink.conf import DEFAULT_LIMITS
 from django_magiclink.sandbox import Sandbox
 
-from ..servers import PATIENCE, Sites, until
+from ..servers import PATIENCE, until
 
 pytestmark = [
     pytest.mark.processes,
@@ -44,16 +44,10 @@ _unknown = count()
 
 
 @pytest.fixture(scope="module")
-def sandbox():
+def mideye():
     # An unanswered prompt rings for 0.6 s.
     with Sandbox(touch_timeout_scale=0.01) as sandbox:
         yield sandbox
-
-
-@pytest.fixture(scope="module")
-def sites(sandbox, tmp_path_factory):
-    with Sites(sandbox, tmp_path_factory) as sites:
-        yield sites
 
 
 def site_of(sites, settings="settings", **options):
@@ -168,9 +162,9 @@ def test_a_clock_finds_a_start_that_takes_as_long_as_its_work(sites):
 
 
 @pytest.mark.covers("R26", "A30")
-def test_known_and_unknown_numbers_are_told_apart_by_nothing(sites, sandbox):
+def test_known_and_unknown_numbers_are_told_apart_by_nothing(sites, mideye):
     site = site_of(sites, MAGICLINK_LIMITS=WITHOUT_LIMITS)
-    sandbox.reset()
+    mideye.reset()
 
     known, others = measure(site, EACH)
     reached = areas(known, others)
@@ -180,7 +174,7 @@ def test_known_and_unknown_numbers_are_told_apart_by_nothing(sites, sandbox):
         reached = {name: min(reached[name], again[name]) for name in reached}
 
     print(reached)
-    assert len(sandbox.calls) >= EACH
+    assert len(mideye.calls) >= EACH
     answers = [
         {json.dumps({name: walk[name][1] for name in walk}) for walk in walks}
         for walks in (known, others)
@@ -191,10 +185,10 @@ def test_known_and_unknown_numbers_are_told_apart_by_nothing(sites, sandbox):
 
 
 @pytest.mark.covers("R10", "A26", "A28")
-def test_a_flood_of_unknown_numbers_rings_nobody_and_leaves_nothing(sites, sandbox):
+def test_a_flood_of_unknown_numbers_rings_nobody_and_leaves_nothing(sites, mideye):
     site = site_of(sites, workers=2, threads=32)
     [victim] = site.crowd(1)
-    sandbox.reset()
+    mideye.reset()
     tables = ("approval", "phonenumber")
     sizes = [f"django_magiclink_{name}" for name in tables] + ["django_session"]
     before = [site.database.count(name) for name in sizes]
@@ -213,12 +207,12 @@ def test_a_flood_of_unknown_numbers_rings_nobody_and_leaves_nothing(sites, sandb
                 )
             )
         )
-        victim.approve("/payroll/", sandbox)
+        victim.approve("/payroll/", mideye)
         opened, done = victim.get("/payroll/"), sum(each.done() for each in flood)
         statuses = {each.result()[1][0] for each in flood}
 
     assert done < FLOOD
     assert opened.status == 200
     assert statuses == {303}
-    assert len(sandbox.calls) == 2
+    assert len(mideye.calls) == 2
     assert [site.database.count(name) for name in sizes] == [before[0] + 2, *before[1:]]

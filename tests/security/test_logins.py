@@ -37,7 +37,7 @@ def staff(user):
     return user
 
 
-@pytest.mark.covers("A10", "A14")
+@pytest.mark.covers("R24", "R25", "A10", "A14")
 @pytest.mark.parametrize("login", ["/login/", "/admin/login/"])
 def test_nothing_runs_between_the_login_and_its_approval(
     staff, endpoint, sandbox, runs, login
@@ -74,7 +74,7 @@ def test_a_session_that_was_fixed_before_the_login_is_not_the_victims(
     assert runs() == ["unguarded"]
 
 
-@pytest.mark.covers("A13")
+@pytest.mark.covers("R25", "A13")
 def test_a_reset_that_logs_in_still_needs_the_approval(user, endpoint, runs):
     browser = Browser()
     uid = urlsafe_base64_encode(force_bytes(user.pk))
