@@ -22,6 +22,9 @@ class MagicLinkBackend(ModelBackend):
     That is one factor: a guard asks the phone again, and so does a second factor.
     """
 
+    #: No bypass of the phone is for such a session.
+    is_phone_alone = True
+
     def authenticate(  # type: ignore[override]
         self, request: HttpRequest | None, attempt: Attempt | None = None
     ) -> Any:

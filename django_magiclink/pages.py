@@ -135,6 +135,8 @@ class Page:
     approval: Approval | None
     #: Whether it is the second step of a login.
     for_login: bool
+    #: Whether that step may be taken without the phone, once.
+    bypass: bool
     #: What the phone was asked lately, in vain, for another session.
     doubtful: Approval | None
     #: Whether that approval lets the request pass, if it is only repeated.
@@ -209,6 +211,7 @@ class Page:
             "page": self,
             "start_url": reverse("django_magiclink:start"),
             "leave_url": reverse("django_magiclink:leave"),
+            "bypass_url": reverse("django_magiclink:bypass"),
             "phone_url": self._phone_url() if self.reason == "no_phone" else "",
             "encoded": urlencode(self.fields, doseq=True),
             "entered": _readable(self.fields),

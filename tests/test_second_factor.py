@@ -24,6 +24,7 @@ OPEN = {
     "admin:logout",
     "cards:lost",
     "django_magiclink:ask",
+    "django_magiclink:bypass",
     "django_magiclink:cancel",
     "django_magiclink:leave",
     "django_magiclink:live",

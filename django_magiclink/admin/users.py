@@ -9,7 +9,7 @@ from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from ..models import Approval, PhoneNumber
+from ..models import Approval, Bypass, PhoneNumber
 from .timeline import badge
 
 #: Approvals that a user's page shows.
@@ -66,6 +66,19 @@ class PhoneNumberInline(_LookOnlyInline):
     @admin.display(description=_("phone"))
     def phone(self, row: PhoneNumber) -> str:
         return str(row)
+
+
+class BypassInline(_LookOnlyInline):
+    """The logins without the phone that a user was allowed, the newest first."""
+
+    model = Bypass
+    formset = _NewestFormSet
+    fields = ["state", "until", "by", "reason"]
+    readonly_fields = ["state", "until", "by", "reason"]
+
+    @admin.display(description=_("status"))
+    def state(self, row: Bypass) -> Any:
+        return row.state
 
 
 class RecentApprovalsInline(_LookOnlyInline):
