@@ -1,5 +1,6 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from django.utils import timezone
 from django_magiclink import bypasses
 from django_magiclink.admin.users import BypassInline
 from django_magiclink.models import Approval, Bypass, PhoneNumber
+from django_magiclink.retention import purge
 from django_magiclink.signals import bypass_changed, security_notice
 from django_magiclink.status import Status
 from django_magiclink.wanted import Wanted
@@ -328,6 +330,18 @@ def test_the_users_page_says_so_and_changes_nothing(user, rf, django_user_model)
 
     assert str(inline.state(bypass)) == "Active"
     assert not inline.has_add_permission(rf.get("/"))
+
+
+@with_database
+@pytest.mark.covers("R55")
+def test_it_is_not_kept_for_longer_than_approvals_are(user):
+    old, new = allowed(user), allowed(user)
+    then = timezone.now() - timedelta(days=31)
+    Bypass.objects.filter(pk=old.pk).update(until=then)
+
+    purge()
+
+    assert Bypass.objects.get() == new
 
 
 @pytest.mark.needs("postgres")
