@@ -110,15 +110,16 @@ def find_rules(rules: Sequence[Rule], match: ResolverMatch) -> tuple[Rule, ...]:
     """
     Return the rules for the view that ``match`` leads to, in the order to be asked.
 
-    They are the first that fits, and before it the first for the login. The latter does
-    not give way to any: a narrower rule may let some methods of its views pass.
+    They are the first that fits, and before it all for the login that fit. Those give
+    way to none, nor to each other: a narrower rule may let some methods of its views
+    pass.
     """
     if is_exempt(match):
         return ()
     fitting = [rule for rule in rules if rule.fits(match)]
     logins = [rule for rule in fitting if rule.for_login]
     others = [rule for rule in fitting if not rule.for_login]
-    return (*logins[:1], *others[:1])
+    return (*logins, *others[:1])
 
 
 def is_exempt(match: ResolverMatch) -> bool:

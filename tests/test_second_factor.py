@@ -250,6 +250,22 @@ def test_no_narrower_rule_lets_a_request_past_the_login(
 
 
 @with_database
+@pytest.mark.covers("R24")
+@pytest.mark.parametrize("first", [True, False])
+def test_nor_does_a_narrower_rule_for_the_login(
+    user, doors, endpoint, settings, runs, first
+):
+    narrow = {"view": "ruled", "methods": ["POST"], "scope": "login", "max_age": 60}
+    settings.MAGICLINK_RULES = [narrow, LOGIN] if first else [LOGIN, narrow]
+    browser = Browser()
+    browser.login(**ANNA)
+
+    assert browser.get("/ruled/").json()["max_age"] == "session"
+    assert browser.post("/ruled/").json()["max_age"] == (60 if first else "session")
+    assert runs() == []
+
+
+@with_database
 def test_a_preflight_is_answered_by_the_guard_behind_the_login(
     user, doors, endpoint, sandbox
 ):
