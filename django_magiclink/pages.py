@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.debug import SafeExceptionReporterFilter
 from django.views.decorators.debug import sensitive_variables
 
+from . import newcomers
 from .conf import app_settings
 from .limits import value_of
 from .live import live_url
 from .models import Approval
 from .status import UNDECIDED, Status
 
-#: Where users add their phone, if the project has included ``phone_urls``.
-_PHONE_VIEW = "django_magiclink_phone:change"
 #: With this header our script says that it has a dialog to show a card in.
 DIALOG_HEADER = "X-Approval-Dialog"
 
@@ -195,15 +192,11 @@ class Page:
 
     def _phone_url(self) -> str:
         """Return where the user may add a phone, if anywhere without one."""
-        exempt = any(fnmatchcase(_PHONE_VIEW, name) for name in app_settings.EXEMPT)
-        if app_settings.GET_PHONE_NUMBER is not None or (self.for_login and not exempt):
+        url = newcomers.phone_url(self.request)
+        if not url or self.path.partition("?")[0] == url:
             return ""
-        with suppress(NoReverseMatch):
-            url = reverse(_PHONE_VIEW)
-            back = {"next": self.path} if self.method == "GET" else {}
-            if self.path.partition("?")[0] != url:
-                return f"{url}?{urlencode(back)}" if back else url
-        return ""
+        back = {"next": self.path} if self.method == "GET" else {}
+        return f"{url}?{urlencode(back)}" if back else url
 
     @sensitive_variables()
     def _context(self) -> dict[str, Any]:

@@ -69,9 +69,12 @@ for _model in apps.get_models():
 
 @receiver(post_save, sender=PhoneNumber)
 def end_of_other_phone(
-    instance: PhoneNumber, update_fields: Any = None, **kwargs: Any
+    instance: PhoneNumber, created: bool, update_fields: Any = None, **kwargs: Any
 ) -> None:
     """End what another number has approved."""
+    if created and instance.verified_at is None:
+        # No number counts, as before: the user has only proposed their first.
+        return
     if update_fields is None or not {"number", "verified_at"}.isdisjoint(update_fields):
         approvals.revoke(instance.user_id)
 

@@ -169,10 +169,15 @@ def get_login() -> ResolverMatch | None:
     with suppress(NoReverseMatch, Resolver404):
         url = urlsplit(resolve_url(settings.LOGIN_URL))
         if not url.netloc:
-            match = resolve(url.path.removeprefix(get_script_prefix().rstrip("/")))
+            match = resolve_url_path(url.path)
             captured = match.args or getattr(match, "captured_kwargs", None)
             return None if captured else match
     return None
+
+
+def resolve_url_path(path: str) -> ResolverMatch:
+    """Return what ``path`` leads to, below the prefix that the server serves."""
+    return resolve(path.removeprefix(get_script_prefix().rstrip("/")))
 
 
 def _is_login(match: ResolverMatch) -> bool:

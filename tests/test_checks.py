@@ -467,6 +467,33 @@ def test_a_view_whose_tokens_no_login_can_open_is_said(
     assert ids() == expected
 
 
+@pytest.mark.covers("R24", "A10")
+@pytest.mark.parametrize(
+    ("rules", "exempt", "expected"),
+    [
+        ([LOGIN], ["django_magiclink_phone:*"], ["W017"]),
+        (
+            [{"namespace": "us", "scope": "login"}],
+            ["django_magiclink_phone:*"],
+            ["W017"],
+        ),
+        ([LOGIN], [], []),
+        ([{"namespace": "us"}], ["django_magiclink_phone:*"], []),
+    ],
+)
+def test_a_phone_page_before_the_second_step_is_said(
+    ruled, serve, rules, exempt, expected
+):
+    serve(
+        path("phone/", include("django_magiclink.phone_urls")),
+        path("us/", include(([path("pay/", views.plain)], "us"))),
+    )
+    ruled.LOGIN_URL = "/login/"
+    ruled.MAGICLINK_RULES, ruled.MAGICLINK_EXEMPT = rules, exempt
+
+    assert ids() == expected
+
+
 # Guards.
 
 single = guard("single", max_age=0)

@@ -1,10 +1,14 @@
 """The page where users add or change their phone, and the way to it."""
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import include, path
 
-from django_magiclink.models import PhoneNumber
+from django_magiclink import bypasses, phone_urls, phone_views
+from django_magiclink.decorators import approval_exempt
+from django_magiclink.enrolment import change_number
+from django_magiclink.models import Bypass, PhoneNumber
 
 from .conftest import NUMBER, Browser
 from .doors.grants import GUARD, NAVIGATION
@@ -12,8 +16,15 @@ from .doors.urls import urlpatterns as doors
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+
+def own(request):
+    """Add a phone on a page of the project's own."""
+    return change_number(request, request.POST["number"]) or HttpResponse("It counts")
+
+
 urlpatterns = [
     path("my-phone/", include("django_magiclink.phone_urls")),
+    path("own/", own),
     path("", include(doors)),
 ]
 NEW = "+46701740677"
@@ -194,6 +205,87 @@ def test_a_site_may_trust_whoever_logs_in_first(
     assert refused.json()["phone"] == "+46*******77"
     newcomer.approve(refused, sandbox)
     assert newcomer.get("/unguarded/").status_code == 200
+
+
+PART = {"namespace": "bank", "scope": "login", "max_age": "session"}
+
+
+@pytest.mark.covers("R24", "A10", "A16")
+@pytest.mark.parametrize("path_", ["/my-phone/", "/own/"])
+def test_nor_where_the_rule_for_the_login_names_another_part(
+    newcomer, endpoint, second_step, settings, sandbox, path_
+):
+    settings.MAGICLINK_RULES = [PART]
+
+    page = newcomer.get("/bank/free/", headers=NAVIGATION)
+    refused = newcomer.post(path_, {"number": NEW})
+
+    assert "Ask those who run this site" in text(page)
+    assert (refused.json()["scope"], refused.json()["reason"]) == ("login", "no_phone")
+    assert sandbox.calls == []
+    assert not PhoneNumber.objects.exists()
+    page = text(newcomer.get("/decorated/", headers=NAVIGATION))
+    assert "Add your phone" not in page
+
+
+@pytest.mark.covers("R24")
+@pytest.mark.parametrize("path_", ["/my-phone/", "/own/"])
+def test_a_rule_with_conditions_is_none_for_a_first_phone(
+    newcomer, endpoint, second_step, settings, path_
+):
+    settings.MAGICLINK_RULES = [LOGIN | {"methods": ["PUT"]}]
+
+    assert newcomer.post(path_, {"number": NEW}).json()["scope"] == "login"
+
+
+@pytest.mark.covers("R22", "R23")
+def test_whoever_was_let_in_without_a_phone_adds_one(
+    newcomer, endpoint, second_step, sandbox, settings
+):
+    settings.MAGICLINK_RULES = [PART]
+    let_in(newcomer, "/bank/free/")
+    page = text(newcomer.get("/decorated/", headers=NAVIGATION))
+    assert 'href="/my-phone/?next=%2Fdecorated%2F"' in page
+
+    newcomer.approve(send(newcomer), sandbox)
+
+    assert send(newcomer).status_code == 303
+    assert PhoneNumber.objects.of(newcomer.user) == NEW
+
+
+def let_in(browser, path_):
+    bypasses.allow(Bypass(user=browser.user, reason="Lost"), None)
+    page = browser.get(path_, headers=NAVIGATION).content.decode()
+    challenge = page.split('name="challenge" value="')[1].split('"')[0]
+    browser.post("/magiclink/bypass/", {"challenge": challenge})
+    assert browser.get(path_).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "exempt", [approval_exempt(phone_views.change), phone_views.change]
+)
+def test_the_page_may_be_exempt_by_a_mark(
+    newcomer, endpoint, second_step, settings, exempt, monkeypatch
+):
+    monkeypatch.setattr(phone_urls.urlpatterns[0], "callback", exempt)
+
+    page = text(newcomer.get("/unguarded/", headers=NAVIGATION))
+
+    marked = exempt is not phone_views.change
+    assert ("Add your phone" in page) == marked
+    assert (newcomer.get("/my-phone/").status_code == 200) == marked
+
+
+def test_a_rule_for_the_login_that_cannot_be_read_for_the_page_leads_nowhere(
+    newcomer, endpoint, second_step, settings
+):
+    settings.MAGICLINK_RULES = [PART | {"params": ["account"]}]
+
+    page = text(newcomer.get("/bank/free/?account=1", headers=NAVIGATION))
+    other = text(newcomer.get("/decorated/", headers=NAVIGATION))
+
+    assert "Add your phone" not in page
+    assert "Add your phone" not in other
 
 
 @pytest.mark.covers("R22")

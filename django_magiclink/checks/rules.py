@@ -12,6 +12,7 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
+from .. import newcomers
 from ..conf import app_settings
 from ..identities import knows_users_itself
 from ..inventory import Door, ListedView, middleware_position
@@ -127,6 +128,21 @@ def open_logins(rules: Sequence[Rule]) -> Iterator[CheckMessage]:
                 hint="Leave it out, and name in MAGICLINK_EXEMPT what is to be open.",
                 id="django_magiclink.W015",
             )
+
+
+def open_phone_page(
+    rules: Sequence[Rule], views: Sequence[ListedView]
+) -> Iterator[CheckMessage]:
+    """Say that a password alone decides which phone is the second step of a login."""
+    pages = [view for view in views if view.name == newcomers.VIEW and view.exempt]
+    if pages and any(rule.for_login for rule in rules):
+        yield Warning(
+            f"{newcomers.VIEW} is exempt from the rule for the login: whoever has the "
+            "password of a user without a phone adds one of their own.",
+            hint="Have staff enter the first numbers. If the password is enough for "
+            "that, silence this check.",
+            id="django_magiclink.W017",
+        )
 
 
 def refused_tokens(

@@ -41,6 +41,7 @@ def check_views(**kwargs: Any) -> Sequence[CheckMessage]:
         *rules.lost_login(views),
         *rules.open_logins(made),
         *rules.refused_tokens(made, views),
+        *rules.open_phone_page(made, views),
         *_once(conflict for view in views for conflict in _conflicts(view)),
         *_once(error for view in views for error in _in_transaction(view)),
         *_exception_handler(views),
