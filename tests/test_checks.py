@@ -2,9 +2,11 @@ import importlib
 import subprocess
 import sys
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from cryptography.fernet import Fernet
+from django.apps import apps
 from django.core.checks import Tags, run_checks
 from django.core.management import call_command
 from django.db import connections
@@ -490,6 +492,39 @@ def test_a_phone_page_before_the_second_step_is_said(
     )
     ruled.LOGIN_URL = "/login/"
     ruled.MAGICLINK_RULES, ruled.MAGICLINK_EXEMPT = rules, exempt
+
+    assert ids() == expected
+
+
+@pytest.mark.covers("R24", "A10")
+@pytest.mark.parametrize(
+    ("rules", "installed", "expected"),
+    [
+        ([LOGIN], True, ["W018"]),
+        ([{"all": True}], True, []),
+        ([LOGIN], False, []),
+    ],
+)
+def test_pages_that_no_rule_is_for_are_said(
+    ruled, serve, rules, installed, expected, monkeypatch
+):
+    class Fallback:
+        pass
+
+    class Own(Fallback):
+        pass
+
+    flatpages = SimpleNamespace(FlatpageFallbackMiddleware=Fallback)
+    name = "django.contrib.flatpages"
+    monkeypatch.setitem(sys.modules, f"{name}.middleware", flatpages)
+    monkeypatch.setattr(
+        "django.apps.apps.is_installed",
+        lambda app, real=apps.is_installed: installed if app == name else real(app),
+    )
+    monkeypatch.setitem(sys.modules, "own_fallback", SimpleNamespace(Own=Own))
+    ruled.LOGIN_URL = "/login/"
+    ruled.MIDDLEWARE = [*ruled.MIDDLEWARE, "own_fallback.Own"]
+    ruled.MAGICLINK_RULES = rules
 
     assert ids() == expected
 

@@ -7,10 +7,12 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 
 from .. import newcomers
 from ..conf import app_settings
@@ -19,6 +21,8 @@ from ..inventory import Door, ListedView, middleware_position
 from ..middleware import ApprovalMiddleware
 from ..rules import Rule, get_login
 from .settings import wrong_values
+
+_FLATPAGES = "django.contrib.flatpages.middleware.FlatpageFallbackMiddleware"
 
 
 @register(Tags.security)
@@ -142,6 +146,24 @@ def open_phone_page(
             hint="Have staff enter the first numbers. If the password is enough for "
             "that, silence this check.",
             id="django_magiclink.W017",
+        )
+
+
+def fallbacks(rules: Sequence[Rule]) -> Iterator[CheckMessage]:
+    """Say that a middleware shows pages which no rule can be for."""
+    if not any(rule.for_login for rule in rules):
+        return
+    # Imported, it wants its app to be installed.
+    if not apps.is_installed("django.contrib.flatpages"):
+        return
+    if middleware_position(import_string(_FLATPAGES)) is not None:
+        yield Warning(
+            "FlatpageFallbackMiddleware shows pages where there is no view, so before "
+            "the second step of a login, also those that want a login.",
+            hint="Take it out of MIDDLEWARE, and route the pages to "
+            "django.contrib.flatpages.views.flatpage. If all of them are public, "
+            "silence this check.",
+            id="django_magiclink.W018",
         )
 
 

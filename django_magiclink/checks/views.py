@@ -42,6 +42,7 @@ def check_views(**kwargs: Any) -> Sequence[CheckMessage]:
         *rules.open_logins(made),
         *rules.refused_tokens(made, views),
         *rules.open_phone_page(made, views),
+        *rules.fallbacks(made),
         *_once(conflict for view in views for conflict in _conflicts(view)),
         *_once(error for view in views for error in _in_transaction(view)),
         *_exception_handler(views),
