@@ -10,6 +10,7 @@ from django.urls import ResolverMatch
 from django.utils.deprecation import MiddlewareMixin
 
 from .challenges import Clearance
+from .decorators import REQUIREMENTS_MARK
 from .rules import Rule, find_rules, get_rules
 from .stepup import get_challenge, keep_uncached
 
@@ -40,12 +41,16 @@ class ApprovalMiddleware(MiddlewareMixin):
         key = match.view_name, view
         if key not in self._found:
             self._found[key] = find_rules(self._rules, match)
+        cleared = None
         for rule in self._found[key]:
             asked = get_challenge(request, rule.requirement, match.kwargs, match.args)
             # That somebody is logged in says nothing of what they are about to do: a
-            # preflight is for the guards behind this one.
+            # preflight is for the guards behind this one, if there are any.
             if asked and not (rule.for_login and isinstance(asked, Clearance)):
                 return asked.response()
+            cleared = asked
+        if cleared and not hasattr(view, REQUIREMENTS_MARK):
+            return cleared.response()
         return None
 
     def process_response(

@@ -283,6 +283,20 @@ def test_a_preflight_is_answered_by_the_guard_behind_the_login(
 
 
 @with_database
+@pytest.mark.parametrize("path", ["/unguarded/", "/ruled/", "/mixed/"])
+def test_no_view_runs_for_a_preflight(user, doors, endpoint, sandbox, runs, path):
+    browser = Browser()
+    browser.login(**ANNA)
+    browser.approve(browser.get("/unguarded/"), sandbox)
+
+    answer = browser.post(path, headers={"X-Approval-Preflight": "1"})
+
+    assert answer.status_code == (401 if path == "/mixed/" else 204)
+    assert answer.headers.get("X-Approval") == (None if path == "/mixed/" else "pass")
+    assert runs() == []
+
+
+@with_database
 @pytest.mark.covers("R24")
 def test_an_approval_of_the_login_opens_no_other_guard(user, doors, endpoint, sandbox):
     browser = Browser()
