@@ -17,17 +17,26 @@ from django.http import HttpRequest
 
 from . import approvals, keys
 from .binding import has_nonce, renew_nonce, session_hash
-from .models import ApiKey, Endpoint, PhoneNumber
+from .conf import app_settings
+from .models import ApiKey, Approval, Endpoint, PhoneNumber
+from .status import Status
 
 logger = logging.getLogger("django_magiclink")
 
 
 @receiver(user_logged_in)
-def give_nonce(request: HttpRequest | None, **kwargs: Any) -> None:
-    """Start a login with a nonce of its own, unless this user's session has one."""
+def give_nonce(request: HttpRequest | None, user: Any, **kwargs: Any) -> None:
+    """Start a login with a nonce of its own, unless the session was approved before."""
     session = _session(request)
-    if session is not None and not has_nonce(session):
-        renew_nonce(session)
+    if request is None or session is None:
+        return
+    if has_nonce(session) and _is_approved(user, session):
+        return
+    # Django keeps the session of the same user. Somebody else may know its key, who had
+    # the password and planted it here to have it approved.
+    if request.COOKIES.get(settings.SESSION_COOKIE_NAME) == session.session_key:
+        session.cycle_key()
+    renew_nonce(session)
 
 
 @receiver(user_logged_out)
@@ -102,6 +111,14 @@ def end_deleted(instance: Endpoint, **kwargs: Any) -> None:
 def tell_of_deleted_key(instance: ApiKey, **kwargs: Any) -> None:
     """Tell of a key that is gone, also with its endpoint."""
     keys.tell(instance, "deleted", instance.deleted_by)
+
+
+def _is_approved(user: Any, session: SessionBase) -> bool:
+    # Where a login has two steps, one for something else is no sign of its owner.
+    second_step = any(rule.get("scope") == "login" for rule in app_settings.RULES)
+    purpose = {"purpose": "login"} if second_step else {}
+    rows = Approval.objects.primary().filter(user=user.pk, status=Status.ACCEPTED)
+    return rows.filter(session_hash=session_hash(session), **purpose).exists()
 
 
 def _session(request: HttpRequest | None) -> SessionBase | None:
