@@ -31,7 +31,7 @@ def allow(bypass: Bypass, by: Any) -> None:
     notices.give(bypass.user, "bypass_allowed", until=bypass.until, by=by)
 
 
-def end(rows: BypassQuerySet, by: Any) -> int:
+def end(rows: BypassQuerySet, by: Any = None) -> int:
     """End those of ``rows`` that could still be used; return how many."""
     one, now = Bypass.objects.open().filter, timezone.now()
     # Each by an UPDATE of its own: its user may use it meanwhile.

@@ -11,14 +11,15 @@ from django.contrib.auth import SESSION_KEY, get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import DatabaseError
+from django.db.models import Q
 from django.db.models.signals import post_delete, post_save, pre_delete
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from . import approvals, keys
+from . import approvals, bypasses, keys
 from .binding import has_nonce, renew_nonce, session_hash
 from .conf import app_settings
-from .models import ApiKey, Approval, Endpoint, PhoneNumber
+from .models import ApiKey, Approval, Bypass, Endpoint, PhoneNumber
 from .status import Status
 
 logger = logging.getLogger("django_magiclink")
@@ -61,6 +62,7 @@ def end_deactivated(sender: type, instance: Any, raw: bool = False, **kw: Any) -
     # Only what was loaded: a save of something else must not cost a query more.
     if not instance.__dict__.get("is_active", True):
         approvals.revoke(instance.pk)
+        bypasses.end(Bypass.objects.filter(Q(user=instance.pk) | Q(by=instance.pk)))
 
 
 def end_deleted_user(instance: Any, **kwargs: Any) -> None:
@@ -86,6 +88,8 @@ def end_of_other_phone(
         return
     if update_fields is None or not {"number", "verified_at"}.isdisjoint(update_fields):
         approvals.revoke(instance.user_id)
+        if instance.verified_at is not None:
+            bypasses.end(Bypass.objects.filter(user=instance.user_id))
 
 
 @receiver(post_delete, sender=PhoneNumber)

@@ -26,8 +26,9 @@ def bypass(request: HttpRequest) -> HttpResponseBase:
         challenge = Challenge.load(request, token, carried)
     except Expired:
         return too_old(request)
-    if not challenge.reason:
-        bypasses.use(request, challenge.wanted)
+    if not challenge.reason and bypasses.use(request, challenge.wanted):
+        # Whoever else knows the session's key had the password and not the leave.
+        request.session.cycle_key()
     if challenge.method == "POST":
         return challenge.response(200)
     # The guard at that address lets the session pass, or shows how it stands.

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import time_machine
 from django.contrib.admin import site
-from django.contrib.auth import BACKEND_SESSION_KEY, get_user_model
+from django.contrib.auth import BACKEND_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.models import Permission
 from django.db import connections
 from django.utils import timezone
@@ -320,6 +320,53 @@ def test_a_user_who_is_not_active_uses_nothing(user):
 
     assert not bypasses.use(*asked(user))
     assert Bypass.objects.open().get() == bypass
+
+
+@with_database
+@pytest.mark.covers("R28", "A24")
+@pytest.mark.parametrize("whose", ["user", "by"])
+def test_who_is_deactivated_neither_uses_one_nor_has_allowed_one(
+    anna, user, helper, endpoint, whose
+):
+    bypass = allowed(user, helper)
+    page = anna.get("/unguarded/")
+    gone = user if whose == "user" else helper
+    gone.is_active = False
+    gone.save()
+    gone.is_active = True
+    gone.save()
+
+    use(anna, page)
+
+    assert anna.get("/unguarded/").status_code == 401
+    assert str(Bypass.objects.get(pk=bypass.pk)) == "Ended"
+
+
+@with_database
+@pytest.mark.covers("R22")
+@pytest.mark.parametrize("taken", [True, False])
+def test_another_phone_ends_it_and_one_that_is_taken_away_does_not(user, taken):
+    allowed(user)
+    user.magiclink_phone.number = "+46701740677"
+    if taken:
+        user.magiclink_phone.verified_at = None
+    user.magiclink_phone.save()
+
+    assert Bypass.objects.open().exists() == taken
+
+
+@with_database
+@pytest.mark.covers("R20", "A12")
+def test_a_session_that_somebody_else_knows_is_not_let_in(anna, user, endpoint, runs):
+    thief = Browser(headers=NAVIGATION)
+    thief.cookies["sessionid"] = anna.cookies["sessionid"].value
+    allowed(user)
+
+    use(anna, anna.get("/unguarded/"))
+
+    assert anna.get("/unguarded/").status_code == 200
+    thief.get("/unguarded/")
+    assert SESSION_KEY not in thief.session
 
 
 @with_database
