@@ -174,7 +174,7 @@ class Challenge:
             reason=self.reason,
             retry_after=self.retry_after,
             approval=approval,
-            for_login=self.wanted.purpose == "login",
+            is_second_step=self.wanted.purpose == "login",
             bypass=bypasses.is_open(self.request, self.wanted),
             doubtful=None if self.reason else asked_elsewhere(self.request),
             granted=accepted and find(self.wanted) is not None,

@@ -131,7 +131,7 @@ class Page:
     trusted: bool
     approval: Approval | None
     #: Whether it is the second step of a login.
-    for_login: bool
+    is_second_step: bool
     #: Whether that step may be taken without the phone, once.
     bypass: bool
     #: What the phone was asked lately, in vain, for another session.

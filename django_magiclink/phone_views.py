@@ -12,7 +12,6 @@ from django.http import (
     HttpResponseBase,
     HttpResponseRedirect,
 )
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_protect
@@ -21,6 +20,7 @@ from django.views.decorators.http import require_http_methods
 
 from . import pages
 from .answers import own_view
+from .bodies import is_on_this_site
 from .conf import app_settings
 from .enrolment import change_number
 from .models import PhoneNumber
@@ -70,6 +70,4 @@ def _page(request: HttpRequest, form: PhoneForm) -> HttpResponse:
 
 def _next(request: HttpRequest) -> str:
     url = request.GET.get("next", "")
-    hosts, secure = {request.get_host()}, request.is_secure()
-    allowed = url_has_allowed_host_and_scheme(url, hosts, require_https=secure)
-    return url if allowed else ""
+    return url if is_on_this_site(request, url) else ""
