@@ -57,9 +57,10 @@ class _LookOnlyInline(admin.TabularInline):
 
 
 class PhoneNumberInline(_LookOnlyInline):
-    """The phone that a user is asked on, masked."""
+    """The phone that a user is asked on, masked, and the way to where it is changed."""
 
     model = PhoneNumber
+    show_change_link = True
     fields = ["phone", "verified_at"]
     readonly_fields = ["phone", "verified_at"]
 
