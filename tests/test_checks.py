@@ -498,15 +498,16 @@ def test_a_phone_page_before_the_second_step_is_said(
 
 @pytest.mark.covers("R24", "A10")
 @pytest.mark.parametrize(
-    ("rules", "installed", "expected"),
+    ("rules", "installed", "shown", "expected"),
     [
-        ([LOGIN], True, ["W018"]),
-        ([{"all": True}], True, []),
-        ([LOGIN], False, []),
+        ([LOGIN], True, True, ["W018"]),
+        ([{"all": True}], True, True, []),
+        ([LOGIN], False, True, []),
+        ([LOGIN], True, False, []),
     ],
 )
 def test_pages_that_no_rule_is_for_are_said(
-    ruled, serve, rules, installed, expected, monkeypatch
+    ruled, serve, rules, installed, shown, expected, monkeypatch
 ):
     class Fallback:
         pass
@@ -523,7 +524,7 @@ def test_pages_that_no_rule_is_for_are_said(
     )
     monkeypatch.setitem(sys.modules, "own_fallback", SimpleNamespace(Own=Own))
     ruled.LOGIN_URL = "/login/"
-    ruled.MIDDLEWARE = [*ruled.MIDDLEWARE, "own_fallback.Own"]
+    ruled.MIDDLEWARE = [*ruled.MIDDLEWARE, *["own_fallback.Own"] * shown]
     ruled.MAGICLINK_RULES = rules
 
     assert ids() == expected
