@@ -239,10 +239,11 @@ def test_a_rule_with_conditions_is_none_for_a_first_phone(
 
 
 @pytest.mark.covers("R22", "R23")
+@pytest.mark.parametrize("rule", [PART, LOGIN])
 def test_whoever_was_let_in_without_a_phone_adds_one(
-    newcomer, endpoint, second_step, sandbox, settings
+    newcomer, endpoint, second_step, sandbox, settings, rule
 ):
-    settings.MAGICLINK_RULES = [PART]
+    settings.MAGICLINK_RULES = [rule]
     let_in(newcomer, "/bank/free/")
     page = text(newcomer.get("/decorated/", headers=NAVIGATION))
     assert 'href="/my-phone/?next=%2Fdecorated%2F"' in page
