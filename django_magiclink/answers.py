@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from functools import wraps
 from math import ceil
 from typing import Any, TypeVar
@@ -101,21 +102,23 @@ def state(approval: Approval | None) -> HttpResponse:
         return JsonResponse({"title": _("There is no such approval.")}, status=404)
     status = approval.state
     final = status not in UNDECIDED
+    asked = approval.sent or approval.created
     body = {
         "id": str(approval.pk),
         "status": status.value,
         "final": final,
         "message": pages.describe(approval),
-        "poll_after": None if final else _poll_after(approval),
+        "poll_after": None if final else poll_after(asked, approval.deadline),
         "expires_in": approval.expires_in,
     }
     return JsonResponse(body)
 
 
-def _poll_after(approval: Approval) -> int:
+def poll_after(asked: datetime, deadline: datetime) -> int:
+    """Return in how many seconds a page that waits since then looks again."""
     now = timezone.now()
-    asked = (now - (approval.sent or approval.created)).total_seconds()
-    pause = next((pause for until, pause in _POLLS if asked < until), _LATER)
+    waited = (now - asked).total_seconds()
+    pause = next((pause for until, pause in _POLLS if waited < until), _LATER)
     # Who waits for the end is not told of it much later.
-    left = ceil((approval.deadline - now).total_seconds())
+    left = ceil((deadline - now).total_seconds())
     return max(1, min(pause, left))

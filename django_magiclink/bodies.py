@@ -68,13 +68,17 @@ def full_path(request: HttpRequest) -> str:
     return escape_leading_slashes(request.get_full_path())
 
 
+def is_on_this_site(request: HttpRequest, url: str) -> bool:
+    """Tell whether ``url`` leads to no other site, nor from HTTPS to HTTP."""
+    hosts, secure = {request.get_host()}, request.is_secure()
+    return url_has_allowed_host_and_scheme(url, hosts, require_https=secure)
+
+
 def page_path(request: HttpRequest) -> str:
     """Return the path and query of this site's page that sent the request, or ""."""
     url = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
-    hosts, secure = {request.get_host()}, request.is_secure()
     # Browsers take a backslash for a slash, and two of them lead to another host.
-    allowed = url_has_allowed_host_and_scheme(url, hosts, require_https=secure)
-    if not allowed or "\\" in url:
+    if not is_on_this_site(request, url) or "\\" in url:
         return ""
     path = urlsplit(url)._replace(scheme="", netloc="").geturl()
     return escape_leading_slashes(path) if path.startswith("/") else ""

@@ -23,7 +23,7 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
-from . import pages
+from . import bypasses, pages
 from .approvals import asked_elsewhere, find, latest
 from .binding import keep_nonce, session_hash
 from .bodies import host_fields, page_path
@@ -161,11 +161,7 @@ class Challenge:
             keep_nonce(self.request.session)
         approval = None if self.reason else latest(self.wanted)
         accepted = approval is not None and approval.state == Status.ACCEPTED
-        plain: dict[str, Any] = {
-            "fields": self.fields,
-            "trusted": self.trusted,
-            **values,
-        }
+        plain: dict[str, Any] = {"fields": self.fields, "trusted": self.trusted}
         return pages.Page(
             request=self.request,
             token=self.sign(),
@@ -178,10 +174,12 @@ class Challenge:
             reason=self.reason,
             retry_after=self.retry_after,
             approval=approval,
+            is_second_step=self.wanted.purpose == "login",
+            bypass=bypasses.is_open(self.request, self.wanted),
             doubtful=None if self.reason else asked_elsewhere(self.request),
             granted=accepted and find(self.wanted) is not None,
             login_url=self._login(page_path(self.request)).url,
-            **plain,
+            **plain | values,
         )
 
     def _whole_page(self, status: int) -> HttpResponse:

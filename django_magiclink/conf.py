@@ -19,6 +19,7 @@ DEFAULT_LIMITS = {
     "no_answers_lock": 5,
     "lock_seconds": 900,
     "anonymous_per_hour": 10,
+    "anonymous_per_minute": 100,
 }
 
 
@@ -45,6 +46,8 @@ class AppSettings:
     #: ``"show"`` displays two digits on the page and the phone, to compare; ``"type"``
     #: only on the phone, to type on the page; ``None`` makes none.
     CODE: str | None = "show"
+    #: The same for a login with a phone alone, where only ``"type"`` and ``"show"`` do.
+    PASSWORDLESS_CODE: str = "type"
     #: Dotted path of the class that runs the blocking call in the background.
     DISPATCHER: str = "django_magiclink.dispatchers.thread.ThreadDispatcher"
     #: Approvals that one process waits for at a time; beyond it users are told "busy".

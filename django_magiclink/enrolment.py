@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from . import notices
+from . import newcomers, notices
 from .conf import app_settings
 from .identities import missing_user
 from .models import PhoneNumber
@@ -42,8 +42,10 @@ def change_number(request: HttpRequest, number: str) -> HttpResponseBase | None:
     Make ``number`` the phone of the request's user, once the phones have agreed.
 
     The one that counts now approves that another is to take its place, and the new one
-    that it is this user's. Return :obj:`None` when that is done and the number counts,
-    else the response to return; the browser then sends the same request again, as for
+    that it is this user's. Who has none yet must have passed the rule for the login, if
+    the site has one, unless the view is exempt from it. Return :obj:`None` when that is
+    done and the number counts, else the response to return; the browser then sends the
+    same request again, as for
     :func:`~django_magiclink.stepup.require_approval`. Raise
     :exc:`~django.core.exceptions.ValidationError` for what is no number.
     """
@@ -57,7 +59,7 @@ def change_number(request: HttpRequest, number: str) -> HttpResponseBase | None:
     if old is not None and number == old.number:
         return None
     # One that cannot be read any more is asked too, in vain: then staff must help.
-    refused = _ask_old(request, number) if old else None
+    refused = _ask_old(request, number) if old else _ask_login(request)
     if refused is None:
         refused = _ask_new(request, number)
     if refused is None:
@@ -76,6 +78,11 @@ def _ask_old(request: HttpRequest, number: str) -> HttpResponseBase | None:
         text=_("Replace this phone by {phone}."),
         params={"phone": mask(number), "number": number},
     )
+
+
+def _ask_login(request: HttpRequest) -> HttpResponseBase | None:
+    requirement = newcomers.login_before(request.resolver_match)
+    return get_refusal(request, requirement) if requirement else None
 
 
 @sensitive_variables("number")

@@ -24,6 +24,7 @@ from .signals import (
     approval_requested,
     approvals_exported,
     approvals_purged,
+    bypass_changed,
     key_changed,
     key_expiring,
     security_notice,
@@ -49,6 +50,7 @@ EVENTS = {
     "expired": "nobody finished it in time",
     "reported": "the user had not asked for it",
     "notice": "the user is told something; `outcome` is the kind",
+    "bypass": "a login without the phone was allowed, used or ended: `outcome`",
     "key": "a key was entered, put to use, put back or deleted; `outcome` says which",
     "key_expiring": "a key needs a new one in `days`",
     "exported": "the audit trail was exported, `rows` of it",
@@ -170,6 +172,20 @@ def _notice(sender: Any, user: Any, kind: str, details: Any, **kwargs: Any) -> N
         until=in_utc(details["until"]) if "until" in details else None,
         failures=details.get("failures"),
         **_of_user(user),
+    )
+
+
+@receiver(bypass_changed)
+@_if_heard
+def _bypass(sender: Any, bypass: Any, action: str, **kwargs: Any) -> None:
+    about = kwargs.get("approval")
+    emit(
+        "bypass",
+        outcome=action,
+        approval=about.pk if about else None,
+        by=getattr(kwargs.get("by"), "pk", None),
+        reason=bypass.reason,
+        **_of_user(bypass.user),
     )
 
 

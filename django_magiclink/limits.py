@@ -28,7 +28,7 @@ _OWNER = ["step-up", "login", "test"]
 OTHERS_TIMEOUT = 60
 _OTHERS_COOLDOWN = 120
 
-_QUARTER, _HOUR, _DAY = 900, 3600, 86400
+_MINUTE, _QUARTER, _HOUR, _DAY = 60, 900, 3600, 86400
 
 
 class Prompt(NamedTuple):
@@ -222,18 +222,27 @@ def locks_of(prompts: Sequence[Prompt]) -> Iterator[Reached]:
 def _anonymous(approval: Approval) -> Iterator[Reached]:
     if approval.purpose != "passwordless":
         return
+    hour = _without_login(approval, _HOUR, address=approval.address)
+    yield from _cap(hour, "anonymous_per_hour", _HOUR)
+    # Of all addresses: whoever has many of them costs no more.
+    minute = _without_login(approval, _MINUTE)
+    yield from _cap(minute, "anonymous_per_minute", _MINUTE)
+
+
+def _without_login(
+    approval: Approval, seconds: int, **which: str
+) -> Sequence[datetime]:
     now = timezone.now()
     rows = (
         Approval.objects.primary()
         .filter(
             # Those of other numbers that are about to be sent hold no slot of this one.
             Q(sent__isnull=False) | Q(status=Status.PENDING, start_by__gte=now),
-            address=approval.address,
             purpose=approval.purpose,
-            created__gte=now - timedelta(seconds=_HOUR),
+            created__gte=now - timedelta(seconds=seconds),
+            **which,
         )
         .exclude(status__in=GRANTED)
         .exclude(pk=approval.pk)
     )
-    times = rows.order_by("-created").values_list("created", flat=True)
-    yield from _cap(list(times), "anonymous_per_hour", _HOUR)
+    return list(rows.order_by("-created").values_list("created", flat=True))

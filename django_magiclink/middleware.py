@@ -9,8 +9,10 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import ResolverMatch
 from django.utils.deprecation import MiddlewareMixin
 
-from .rules import Rule, find_rule, get_rules
-from .stepup import get_refusal, keep_uncached
+from .challenges import Clearance
+from .decorators import REQUIREMENTS_MARK
+from .rules import Rule, find_rules, get_rules
+from .stepup import get_challenge, keep_uncached
 
 
 class ApprovalMiddleware(MiddlewareMixin):
@@ -25,7 +27,7 @@ class ApprovalMiddleware(MiddlewareMixin):
         super().__init__(get_response)
         self._rules = get_rules()
         # As many as the site has views.
-        self._found: dict[tuple[str, Any], Rule | None] = {}
+        self._found: dict[tuple[str, Any], tuple[Rule, ...]] = {}
 
     def process_view(
         self,
@@ -38,9 +40,18 @@ class ApprovalMiddleware(MiddlewareMixin):
         match = cast(ResolverMatch, request.resolver_match)
         key = match.view_name, view
         if key not in self._found:
-            self._found[key] = find_rule(self._rules, match)
-        rule = self._found[key]
-        return None if rule is None else get_refusal(request, rule.requirement)
+            self._found[key] = find_rules(self._rules, match)
+        cleared = None
+        for rule in self._found[key]:
+            asked = get_challenge(request, rule.requirement, match.kwargs, match.args)
+            # That somebody is logged in says nothing of what they are about to do: a
+            # preflight is for the guards behind this one, if there are any.
+            if asked and not (rule.for_login and isinstance(asked, Clearance)):
+                return asked.response()
+            cleared = asked
+        if cleared and not hasattr(view, REQUIREMENTS_MARK):
+            return cleared.response()
+        return None
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase

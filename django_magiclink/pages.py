@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.debug import SafeExceptionReporterFilter
 from django.views.decorators.debug import sensitive_variables
 
+from . import newcomers
 from .conf import app_settings
 from .limits import value_of
 from .live import live_url
@@ -129,6 +130,10 @@ class Page:
     retry_after: int | None
     trusted: bool
     approval: Approval | None
+    #: Whether it is the second step of a login.
+    is_second_step: bool
+    #: Whether that step may be taken without the phone, once.
+    bypass: bool
     #: What the phone was asked lately, in vain, for another session.
     doubtful: Approval | None
     #: Whether that approval lets the request pass, if it is only repeated.
@@ -185,11 +190,22 @@ class Page:
             and (self.approval is None or self.approval.state == Status.ACCEPTED)
         )
 
+    def _phone_url(self) -> str:
+        """Return where the user may add a phone, if anywhere without one."""
+        url = newcomers.phone_url(self.request)
+        if not url or self.path.partition("?")[0] == url:
+            return ""
+        back = {"next": self.path} if self.method == "GET" else {}
+        return f"{url}?{urlencode(back)}" if back else url
+
     @sensitive_variables()
     def _context(self) -> dict[str, Any]:
         context: dict[str, Any] = {
             "page": self,
             "start_url": reverse("django_magiclink:start"),
+            "leave_url": reverse("django_magiclink:leave"),
+            "bypass_url": reverse("django_magiclink:bypass"),
+            "phone_url": self._phone_url() if self.reason == "no_phone" else "",
             "encoded": urlencode(self.fields, doseq=True),
             "entered": _readable(self.fields),
         }

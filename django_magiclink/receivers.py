@@ -11,23 +11,33 @@ from django.contrib.auth import SESSION_KEY, get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import DatabaseError
+from django.db.models import Q
 from django.db.models.signals import post_delete, post_save, pre_delete
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from . import approvals, keys
+from . import approvals, bypasses, keys
 from .binding import has_nonce, renew_nonce, session_hash
-from .models import ApiKey, Endpoint, PhoneNumber
+from .conf import app_settings
+from .models import ApiKey, Approval, Bypass, Endpoint, PhoneNumber
+from .status import Status
 
 logger = logging.getLogger("django_magiclink")
 
 
 @receiver(user_logged_in)
-def give_nonce(request: HttpRequest | None, **kwargs: Any) -> None:
-    """Start a login with a nonce of its own, unless this user's session has one."""
+def give_nonce(request: HttpRequest | None, user: Any, **kwargs: Any) -> None:
+    """Start a login with a nonce of its own, unless the session was approved before."""
     session = _session(request)
-    if session is not None and not has_nonce(session):
-        renew_nonce(session)
+    if request is None or session is None:
+        return
+    if has_nonce(session) and _is_approved(user, session):
+        return
+    # Django keeps the session of the same user. Somebody else may know its key, who had
+    # the password and planted it here to have it approved.
+    if request.COOKIES.get(settings.SESSION_COOKIE_NAME) == session.session_key:
+        session.cycle_key()
+    renew_nonce(session)
 
 
 @receiver(user_logged_out)
@@ -52,6 +62,7 @@ def end_deactivated(sender: type, instance: Any, raw: bool = False, **kw: Any) -
     # Only what was loaded: a save of something else must not cost a query more.
     if not instance.__dict__.get("is_active", True):
         approvals.revoke(instance.pk)
+        bypasses.end(Bypass.objects.filter(Q(user=instance.pk) | Q(by=instance.pk)))
 
 
 def end_deleted_user(instance: Any, **kwargs: Any) -> None:
@@ -69,11 +80,16 @@ for _model in apps.get_models():
 
 @receiver(post_save, sender=PhoneNumber)
 def end_of_other_phone(
-    instance: PhoneNumber, update_fields: Any = None, **kwargs: Any
+    instance: PhoneNumber, created: bool, update_fields: Any = None, **kwargs: Any
 ) -> None:
     """End what another number has approved."""
+    if created and instance.verified_at is None:
+        # No number counts, as before: the user has only proposed their first.
+        return
     if update_fields is None or not {"number", "verified_at"}.isdisjoint(update_fields):
         approvals.revoke(instance.user_id)
+        if instance.verified_at is not None:
+            bypasses.end(Bypass.objects.filter(user=instance.user_id))
 
 
 @receiver(post_delete, sender=PhoneNumber)
@@ -99,6 +115,14 @@ def end_deleted(instance: Endpoint, **kwargs: Any) -> None:
 def tell_of_deleted_key(instance: ApiKey, **kwargs: Any) -> None:
     """Tell of a key that is gone, also with its endpoint."""
     keys.tell(instance, "deleted", instance.deleted_by)
+
+
+def _is_approved(user: Any, session: SessionBase) -> bool:
+    # Where a login has two steps, one for something else is no sign of its owner.
+    second_step = any(rule.get("scope") == "login" for rule in app_settings.RULES)
+    purpose = {"purpose": "login"} if second_step else {}
+    rows = Approval.objects.primary().filter(user=user.pk, status=Status.ACCEPTED)
+    return rows.filter(session_hash=session_hash(session), **purpose).exists()
 
 
 def _session(request: HttpRequest | None) -> SessionBase | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
@@ -78,6 +78,11 @@ class Rule:
             requirement = replace(requirement, when=_by_users(requirement.when))
         return cls(requirement=requirement, **own)
 
+    @property
+    def for_login(self) -> bool:
+        """Whether it is the second step of a login, beside which another rule holds."""
+        return self.requirement.purpose == "login"
+
     def fits(self, match: ResolverMatch) -> bool:
         """Tell whether the view that ``match`` leads to is one of this rule's."""
         if self.view:
@@ -101,11 +106,20 @@ def get_rules() -> tuple[Rule, ...]:
     return tuple(map(Rule.of, app_settings.RULES))
 
 
-def find_rule(rules: Iterable[Rule], match: ResolverMatch) -> Rule | None:
-    """Return the rule for the view that ``match`` leads to: the first that fits."""
+def find_rules(rules: Sequence[Rule], match: ResolverMatch) -> tuple[Rule, ...]:
+    """
+    Return the rules for the view that ``match`` leads to, in the order to be asked.
+
+    They are the first that fits, and before it all for the login that fit. Those give
+    way to none, nor to each other: a narrower rule may let some methods of its views
+    pass.
+    """
     if is_exempt(match):
-        return None
-    return next((rule for rule in rules if rule.fits(match)), None)
+        return ()
+    fitting = [rule for rule in rules if rule.fits(match)]
+    logins = [rule for rule in fitting if rule.for_login]
+    others = [rule for rule in fitting if not rule.for_login]
+    return (*logins, *others[:1])
 
 
 def is_exempt(match: ResolverMatch) -> bool:
@@ -155,10 +169,15 @@ def get_login() -> ResolverMatch | None:
     with suppress(NoReverseMatch, Resolver404):
         url = urlsplit(resolve_url(settings.LOGIN_URL))
         if not url.netloc:
-            match = resolve(url.path.removeprefix(get_script_prefix().rstrip("/")))
+            match = resolve_url_path(url.path)
             captured = match.args or getattr(match, "captured_kwargs", None)
             return None if captured else match
     return None
+
+
+def resolve_url_path(path: str) -> ResolverMatch:
+    """Return what ``path`` leads to, below the prefix that the server serves."""
+    return resolve(path.removeprefix(get_script_prefix().rstrip("/")))
 
 
 def _is_login(match: ResolverMatch) -> bool:

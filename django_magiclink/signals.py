@@ -26,7 +26,14 @@ approval_reported = Signal()
 #: * ``accepted_after_failures``: ``approval``, after so many ``failures`` in a row
 #: * ``phone_changed``: to ``number``, masked; ``by`` is the user who changed it
 #: * ``reported``: ``approval``, as not asked for by the user
+#: * ``bypass_allowed``: one login without the phone, ``until`` then, ``by`` that user
+#: * ``bypass_used``: that login, whose ``approval`` it is, allowed ``by`` that user
 security_notice = Signal()
+
+#: One login without the phone was ``allowed``, ``used`` or ``ended``, and that is
+#: committed. Sent with ``bypass``, ``action``, ``by`` (the user who allowed or ended
+#: it) and ``approval``: what a used one has made.
+bypass_changed = Signal()
 
 #: A key of an endpoint was ``entered``, ``put to use``, ``put back`` or ``deleted``,
 #: and that is committed. Sent with ``endpoint``, ``key`` (an ``ApiKey``; its secret is

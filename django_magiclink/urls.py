@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from . import views
+from . import leaving, recovery, views
 
 app_name = "django_magiclink"
 
 urlpatterns = [
     path("ask/", views.ask, name="ask"),
     path("start/", views.start, name="start"),
+    path("bypass/", recovery.bypass, name="bypass"),
+    path("leave/", leaving.leave, name="leave"),
     path("live/<str:token>/", views.live, name="live"),
     path("<uuid:pk>/", views.status, name="status"),
     path("<uuid:pk>/cancel/", views.cancel, name="cancel"),

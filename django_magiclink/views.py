@@ -51,7 +51,9 @@ logger = logging.getLogger("django_magiclink")
 _STATUS_OF = {"limited": 429, "busy": 503}
 
 
-def start_approval(request: HttpRequest, wanted: Wanted) -> tuple[Approval, bool]:
+def start_approval(
+    request: HttpRequest, wanted: Wanted, user: object = None
+) -> tuple[Approval, bool]:
     """
     Ask the phone of the request's user; return the approval, and whether it joined one.
 
@@ -63,7 +65,7 @@ def start_approval(request: HttpRequest, wanted: Wanted) -> tuple[Approval, bool
     try:
         approval, joined = approvals.request(
             wanted,
-            user=request.user,
+            user=user or request.user,
             dispatch=get_dispatcher().dispatch,
             dispatcher=app_settings.DISPATCHER.rpartition(".")[2],
             address=str(address(request))[:64],

@@ -160,6 +160,7 @@ def _text(requirement: Requirement, text: Any, params: Mapping[str, Any]) -> str
         return texts.clean(str(text))
     if not text:
         site = app_settings.SITE_NAME
-        text = _("Confirm that it is you.")
+        login = requirement.purpose == "login"
+        text = _("Confirm your login.") if login else _("Confirm that it is you.")
         return texts.clean(f"{site}: {text}" if site else text)
     return texts.render(str(text), params)

@@ -86,6 +86,10 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "django_magiclink.backends.MagicLinkBackend",
+]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
@@ -125,6 +129,9 @@ MAGICLINK_RULES = [
     },
     {"namespace": "cards", "scope": "cards", "text": "Show your cards and their PINs"},
 ]
+if env.bool("SECOND_FACTOR", default=False):
+    # The second step of each login. It holds beside the rule that fits a view.
+    MAGICLINK_RULES.append({"all": True, "scope": "login", "max_age": "session"})
 MAGICLINK_SANDBOX = env.bool("MAGICLINK_SANDBOX", default=DEBUG)
 MAGICLINK_SITE_NAME = "Harbour Bank"
 MAGICLINK_SERVER_URL = env("MIDEYE_URL", default="")

@@ -26,6 +26,7 @@ urlpatterns = [
         LoginView.as_view(template_name="example_project/login.html"),
         name="login",
     ),
+    path("login/phone/", include("django_magiclink.phone_login.urls")),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("vault/", vault.urls),

@@ -2,15 +2,18 @@ import importlib
 import subprocess
 import sys
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from cryptography.fernet import Fernet
+from django.apps import apps
 from django.core.checks import Tags, run_checks
 from django.core.management import call_command
 from django.db import connections
-from django.urls import path
+from django.urls import include, path
 from django.views import View
-from rest_framework.views import exception_handler
+from rest_framework.authentication import TokenAuthentication
+from rest_framework.views import APIView, exception_handler
 
 from django_magiclink import checks
 from django_magiclink.checks import RULES, project
@@ -418,6 +421,112 @@ def test_a_login_url_that_leads_nowhere_is_said(ruled, login_url, expected):
     assert ids() == []
 
     ruled.MAGICLINK_RULES = [{"view": "plain"}]
+    assert ids() == expected
+
+
+LOGIN = {"all": True, "scope": "login", "max_age": "session"}
+
+
+@pytest.mark.covers("R25")
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (LOGIN, []),
+        ({"namespace": "us", "scope": "login"}, []),
+        ({"all": True, "methods": ["POST"]}, []),
+        (LOGIN | {"methods": ["POST"]}, ["W015"]),
+        (LOGIN | {"when": lambda request: True}, ["W015"]),
+    ],
+)
+def test_a_rule_that_opens_a_login_again_is_said(ruled, serve, rule, expected):
+    ruled.LOGIN_URL = "/login/"
+    bank = ([path("pay/", views.plain)], "us")
+    serve(path("us/", include(bank)))
+    ruled.MAGICLINK_RULES = [rule]
+
+    assert ids() == expected
+
+
+@pytest.mark.covers("R25", "A14")
+@pytest.mark.parametrize(
+    ("rules", "exempt", "expected"),
+    [
+        ([LOGIN], [], ["W016"]),
+        ([LOGIN], ["tokens"], []),
+        ([{"all": True}], [], []),
+        ([{"view": "tokens", "scope": "login"}], [], []),
+    ],
+)
+def test_a_view_whose_tokens_no_login_can_open_is_said(
+    ruled, serve, rules, exempt, expected
+):
+    class Tokens(APIView):
+        authentication_classes = [TokenAuthentication]
+
+    serve(path("tokens/", Tokens.as_view(), name="tokens"))
+    ruled.MAGICLINK_RULES, ruled.MAGICLINK_EXEMPT = rules, exempt
+
+    assert ids() == expected
+
+
+@pytest.mark.covers("R24", "A10")
+@pytest.mark.parametrize(
+    ("rules", "exempt", "expected"),
+    [
+        ([LOGIN], ["django_magiclink_phone:*"], ["W017"]),
+        (
+            [{"namespace": "us", "scope": "login"}],
+            ["django_magiclink_phone:*"],
+            ["W017"],
+        ),
+        ([LOGIN], [], []),
+        ([{"namespace": "us"}], ["django_magiclink_phone:*"], []),
+    ],
+)
+def test_a_phone_page_before_the_second_step_is_said(
+    ruled, serve, rules, exempt, expected
+):
+    serve(
+        path("phone/", include("django_magiclink.phone_urls")),
+        path("us/", include(([path("pay/", views.plain)], "us"))),
+    )
+    ruled.LOGIN_URL = "/login/"
+    ruled.MAGICLINK_RULES, ruled.MAGICLINK_EXEMPT = rules, exempt
+
+    assert ids() == expected
+
+
+@pytest.mark.covers("R24", "A10")
+@pytest.mark.parametrize(
+    ("rules", "installed", "shown", "expected"),
+    [
+        ([LOGIN], True, True, ["W018"]),
+        ([{"all": True}], True, True, []),
+        ([LOGIN], False, True, []),
+        ([LOGIN], True, False, []),
+    ],
+)
+def test_pages_that_no_rule_is_for_are_said(
+    ruled, serve, rules, installed, shown, expected, monkeypatch
+):
+    class Fallback:
+        pass
+
+    class Own(Fallback):
+        pass
+
+    flatpages = SimpleNamespace(FlatpageFallbackMiddleware=Fallback)
+    name = "django.contrib.flatpages"
+    monkeypatch.setitem(sys.modules, f"{name}.middleware", flatpages)
+    monkeypatch.setattr(
+        "django.apps.apps.is_installed",
+        lambda app, real=apps.is_installed: installed if app == name else real(app),
+    )
+    monkeypatch.setitem(sys.modules, "own_fallback", SimpleNamespace(Own=Own))
+    ruled.LOGIN_URL = "/login/"
+    ruled.MIDDLEWARE = [*ruled.MIDDLEWARE, *["own_fallback.Own"] * shown]
+    ruled.MAGICLINK_RULES = rules
+
     assert ids() == expected
 
 

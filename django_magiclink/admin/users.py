@@ -9,7 +9,7 @@ from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from ..models import Approval, PhoneNumber
+from ..models import Approval, Bypass, PhoneNumber
 from .timeline import badge
 
 #: Approvals that a user's page shows.
@@ -57,15 +57,29 @@ class _LookOnlyInline(admin.TabularInline):
 
 
 class PhoneNumberInline(_LookOnlyInline):
-    """The phone that a user is asked on, masked."""
+    """The phone that a user is asked on, masked, and the way to where it is changed."""
 
     model = PhoneNumber
+    show_change_link = True
     fields = ["phone", "verified_at"]
     readonly_fields = ["phone", "verified_at"]
 
     @admin.display(description=_("phone"))
     def phone(self, row: PhoneNumber) -> str:
         return str(row)
+
+
+class BypassInline(_LookOnlyInline):
+    """The logins without the phone that a user was allowed, the newest first."""
+
+    model = Bypass
+    formset = _NewestFormSet
+    fields = ["state", "until", "by", "reason"]
+    readonly_fields = ["state", "until", "by", "reason"]
+
+    @admin.display(description=_("status"))
+    def state(self, row: Bypass) -> Any:
+        return row.state
 
 
 class RecentApprovalsInline(_LookOnlyInline):

@@ -7,4 +7,4 @@ __all__ = ["RULES"]
 
 if not project.missing_apps():
     # These read the guards, which cannot be imported without the models of those apps.
-    from . import keys, rules, views  # noqa: F401
+    from . import keys, phone_login, rules, views  # noqa: F401

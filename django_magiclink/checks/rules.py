@@ -7,16 +7,22 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 
+from .. import newcomers
 from ..conf import app_settings
+from ..identities import knows_users_itself
 from ..inventory import Door, ListedView, middleware_position
 from ..middleware import ApprovalMiddleware
 from ..rules import Rule, get_login
 from .settings import wrong_values
+
+_FLATPAGES = "django.contrib.flatpages.middleware.FlatpageFallbackMiddleware"
 
 
 @register(Tags.security)
@@ -111,6 +117,71 @@ def lost_login(views: Sequence[ListedView]) -> Iterator[CheckMessage]:
             "then exempt from the rules. Where the view takes parts of its address, "
             "name it in MAGICLINK_EXEMPT, and silence this check.",
             id="django_magiclink.W003",
+        )
+
+
+def open_logins(rules: Sequence[Rule]) -> Iterator[CheckMessage]:
+    """Say which rules for the login let requests run before its second step."""
+    for index, rule in enumerate(rules):
+        options = app_settings.RULES[index]
+        given = [name for name in ("methods", "when") if options.get(name) is not None]
+        if rule.for_login and given:
+            yield Warning(
+                f"MAGICLINK_RULES[{index}] is for the login, and {given[0]} lets "
+                "requests run before the second step.",
+                hint="Leave it out, and name in MAGICLINK_EXEMPT what is to be open.",
+                id="django_magiclink.W015",
+            )
+
+
+def open_phone_page(
+    rules: Sequence[Rule], views: Sequence[ListedView]
+) -> Iterator[CheckMessage]:
+    """Say that a password alone decides which phone is the second step of a login."""
+    pages = [view for view in views if view.name == newcomers.VIEW and view.exempt]
+    if pages and any(rule.for_login for rule in rules):
+        yield Warning(
+            f"{newcomers.VIEW} is exempt from the rule for the login: whoever has the "
+            "password of a user without a phone adds one of their own.",
+            hint="Have staff enter the first numbers. If the password is enough for "
+            "that, silence this check.",
+            id="django_magiclink.W017",
+        )
+
+
+def fallbacks(rules: Sequence[Rule]) -> Iterator[CheckMessage]:
+    """Say that a middleware shows pages which no rule can be for."""
+    if not any(rule.for_login for rule in rules):
+        return
+    # Imported, it wants its app to be installed.
+    if not apps.is_installed("django.contrib.flatpages"):
+        return
+    if middleware_position(import_string(_FLATPAGES)) is not None:
+        yield Warning(
+            "FlatpageFallbackMiddleware shows pages where there is no view, so before "
+            "the second step of a login, also those that want a login.",
+            hint="Take it out of MIDDLEWARE, and route the pages to "
+            "django.contrib.flatpages.views.flatpage. If all of them are public, "
+            "silence this check.",
+            id="django_magiclink.W018",
+        )
+
+
+def refused_tokens(
+    rules: Sequence[Rule], views: Sequence[ListedView]
+) -> Iterator[CheckMessage]:
+    """Say that a rule for all logins refuses what has no session."""
+    if not any(rule.for_login and rule.all for rule in rules):
+        return
+    taking = (view for view in views if knows_users_itself(view.match.func))
+    refused = [view.name for view in taking if not view.exempt]
+    if refused:
+        yield Warning(
+            f"{refused[0]} takes more than sessions, and a rule for the login refuses "
+            "all that comes without one.",
+            hint="Give the view only SessionAuthentication. If its tokens need no "
+            "second factor, name it in MAGICLINK_EXEMPT. Or silence this check.",
+            id="django_magiclink.W016",
         )
 
 

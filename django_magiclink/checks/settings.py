@@ -12,6 +12,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from ..attempts import LOGIN_CODE, is_login_code
 from ..client import MideyeClient
 from ..conf import DEFAULT_LIMITS, PREFIX, AppSettings, app_settings
 from ..dispatchers import BaseDispatcher, get_dispatcher
@@ -69,6 +70,7 @@ RULES: dict[str, tuple[_Valid, str]] = {
         "a list of names of views",
     ),
     "CODE": (is_code, CODE),
+    "PASSWORDLESS_CODE": (is_login_code, LOGIN_CODE),
     "DISPATCHER": (_is_dispatcher, "the dotted path of a BaseDispatcher"),
     "MAX_WAITING": (
         lambda value: type(value) is int and value > 0,

@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 
 from ..conf import app_settings
 from ..middleware import ApprovalMiddleware
-from ..rules import Rule, find_rule, get_rules, is_exempt
+from ..rules import Rule, find_rules, get_rules, is_exempt
 from . import admin, marks, permissions
 from .guard import Door, Guard
 from .patterns import walk
@@ -97,8 +97,7 @@ def middleware_position(cls: type) -> int | None:
 
 
 def _by_rules(match: ResolverMatch, rules: Sequence[Rule]) -> Iterator[Guard]:
-    rule = find_rule(rules, match)
-    if rule is not None:
+    for rule in find_rules(rules, match):
         index = next(index for index, one in enumerate(rules) if one is rule)
         yield Guard(
             door=Door.RULE,

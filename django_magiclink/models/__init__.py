@@ -2,8 +2,9 @@
 
 from .api_key import ApiKey
 from .approval import Approval
+from .bypass import Bypass
 from .endpoint import Endpoint
 from .phone_number import PhoneNumber
 from .tally import Tally
 
-__all__ = ["ApiKey", "Approval", "Endpoint", "PhoneNumber", "Tally"]
+__all__ = ["ApiKey", "Approval", "Bypass", "Endpoint", "PhoneNumber", "Tally"]

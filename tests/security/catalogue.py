@@ -38,6 +38,13 @@ REQUIREMENTS = {
     "approved.",
     "R22": "Users change their number only with an approval on the old one.",
     "R23": "A number counts only once it was proved to be the user's.",
+    "R24": "Behind a rule for the login no view but the exempt ones runs for a session "
+    "before its phone has approved.",
+    "R25": "No other way to log in leads past that second step.",
+    "R26": "A login with the phone alone looks and takes the same for a number that is "
+    "known and for one that is not.",
+    "R27": "A login with the phone alone is one factor: no guard and no second factor "
+    "takes it.",
     "R28": "Whether the user is active is looked at when the phone is asked, when it "
     "is about to ring and at every guard.",
     "R29": "A guard changes nothing by looking and denies by default; a token without "
@@ -107,6 +114,8 @@ ATTACKS = {
     "refused.",
     "A16": "There is no phone, no endpoint, a disabled one or an expired key: refused "
     "with a page that says so.",
+    "A17": "Whoever logged in with the phone alone opens what wants an approval: the "
+    "phone is asked once more.",
     "A18": "Our pages are put into a frame: the browser is told not to.",
     "A19": "Another site posts to the start or leads to it: nothing rings.",
     "A20": "A hostile target is smuggled in by path, Referer or header: nothing leads "
@@ -122,6 +131,8 @@ ATTACKS = {
     "A27": "X-Forwarded-For changes with each request: the count stays the same.",
     "A28": "A stranger keeps a number busy: its owner is not locked out.",
     "A29": "The cache is flushed: all limits still hold.",
+    "A30": "A stranger tells by status, size, time or polls which numbers are known: "
+    "all look alike.",
     "A31": "The status is asked for without pause: one cheap query, no write.",
     "A32": "The server redirects to another host: not followed, the key not sent "
     "there.",

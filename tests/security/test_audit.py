@@ -600,6 +600,21 @@ def test_a_users_page_shows_the_phone_and_what_was_asked_lately(user_admin, user
     assert f'href="{LIST}?user={user.pk}"' in shown
 
 
+@pytest.mark.covers("R22")
+def test_from_a_users_page_a_phone_is_changed_with_a_reason(user_admin, user):
+    row = f"/admin/django_magiclink/phonenumber/{user.magiclink_phone.pk}/change/"
+    shown = user_admin.get(f"/admin/auth/user/{user.pk}/change/").text
+    changed = {"number": "+46701740699", "verified_at_0": "", "verified_at_1": ""}
+
+    without = user_admin.post(row, changed)
+    entered = user_admin.post(row, changed | {"reason": "Lost"})
+
+    assert f'href="{row}"' in shown
+    assert "+46701740605" not in shown
+    assert (without.status_code, entered.status_code) == (200, 302)
+    assert LogEntry.objects.latest("pk").change_message == "Reason: Lost"
+
+
 def test_the_link_to_all_of_a_user_is_an_address(user_admin, settings):
     settings.USE_THOUSAND_SEPARATOR = True
     user = get_user_model().objects.create(pk=12345, username="bo")

@@ -374,6 +374,32 @@ def test_others_who_cancel_rest_as_well(user, purpose):
 
 
 @pytest.mark.covers("A26")
+def test_all_addresses_together_ask_so_often_a_minute_without_a_login(
+    user, endpoint, settings
+):
+    settings.MAGICLINK_LIMITS = {"anonymous_per_minute": 3}
+    now = timezone.now()
+    for number in range(3):
+        Approval.objects.create(
+            purpose="passwordless",
+            number_hash=f"{number}",
+            address=f"192.0.2.{number}",
+            status=Status.SENT,
+            created=now - timedelta(seconds=number * 10),
+            sent=now,
+        )
+
+    asked = wanted(purpose="passwordless")
+    with pytest.raises(Limited) as refusal:
+        approvals.request(asked, user=user, dispatch=lambda pk: None)
+    pass_time(41)
+
+    assert refusal.value.limit == "anonymous_per_minute"
+    assert refusal.value.retry_after == pytest.approx(40, abs=1)
+    assert approvals.request(asked, user=user, dispatch=lambda pk: None)
+
+
+@pytest.mark.covers("A26")
 def test_one_address_asks_ten_times_an_hour_without_a_login(db, endpoint):
     def ask_for(number):
         user = get_user_model().objects.create_user(f"user{number}")

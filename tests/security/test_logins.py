@@ -8,6 +8,9 @@ from django.urls import include, path
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
+from django_magiclink.binding import NONCE_KEY
+from django_magiclink.conf import DEFAULT_LIMITS
+
 from ..conftest import Browser
 from ..doors.grants import GUARD
 from ..doors.urls import urlpatterns as doors
@@ -37,7 +40,7 @@ def staff(user):
     return user
 
 
-@pytest.mark.covers("A10", "A14")
+@pytest.mark.covers("R24", "R25", "A10", "A14")
 @pytest.mark.parametrize("login", ["/login/", "/admin/login/"])
 def test_nothing_runs_between_the_login_and_its_approval(
     staff, endpoint, sandbox, runs, login
@@ -74,7 +77,57 @@ def test_a_session_that_was_fixed_before_the_login_is_not_the_victims(
     assert runs() == ["unguarded"]
 
 
-@pytest.mark.covers("A13")
+RULE = [{"view": "unguarded", "scope": "login", "max_age": "session"}]
+
+
+@pytest.mark.covers("R20", "A12")
+@pytest.mark.parametrize("given", [RULE, []])
+@pytest.mark.parametrize("older", [False, True])
+def test_a_half_open_session_that_was_planted_is_not_approved_for_the_thief(
+    user, endpoint, sandbox, runs, settings, given, older
+):
+    settings.MAGICLINK_RULES = given
+    attacker, victim = Browser(), Browser()
+    attacker.post("/login/", ANNA)
+    if older:
+        # As one that began before this app was there.
+        session = attacker.session
+        del session[NONCE_KEY]
+        session.save()
+    planted = victim.cookies["sessionid"] = attacker.cookies["sessionid"]
+    planted = planted.value
+
+    victim.post("/login/", ANNA)
+    path_ = "/unguarded/" if given else "/decorated/"
+    victim.approve(victim.get(path_), sandbox)
+
+    assert victim.cookies["sessionid"].value != planted
+    assert victim.get(path_).status_code == 200
+    attacker.cookies["sessionid"] = planted
+    assert attacker.get(path_).status_code == 401
+    assert len(runs()) == 1
+
+
+@pytest.mark.covers("R20")
+@pytest.mark.parametrize("given", [RULE, []])
+def test_what_was_approved_outlives_a_login_in_the_same_session(
+    user, endpoint, sandbox, settings, given
+):
+    settings.MAGICLINK_RULES = given
+    settings.MAGICLINK_LIMITS = dict.fromkeys(DEFAULT_LIMITS)
+    browser = Browser()
+    browser.post("/login/", ANNA)
+    if given:
+        browser.approve(browser.get("/unguarded/"), sandbox)
+    browser.approve(browser.get("/decorated/"), sandbox)
+
+    browser.post("/login/", ANNA)
+
+    assert browser.get("/unguarded/").status_code == 200
+    assert browser.get("/decorated/").status_code == 200
+
+
+@pytest.mark.covers("R25", "A13")
 def test_a_reset_that_logs_in_still_needs_the_approval(user, endpoint, runs):
     browser = Browser()
     uid = urlsafe_base64_encode(force_bytes(user.pk))

@@ -1,0 +1,47 @@
+"""Logging in with what a phone has approved, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.http import HttpRequest
+
+from . import approvals
+from .attempts import Attempt
+from .exceptions import Refused
+from .models import Approval, PhoneNumber
+from .phones import hash_number
+from .status import Status
+
+
+class MagicLinkBackend(ModelBackend):
+    """
+    Log in whoever's phone has accepted, by the pages of ``phone_login.urls``.
+
+    That is one factor: a guard asks the phone again, and so does a second factor.
+    """
+
+    #: No bypass of the phone is for such a session.
+    is_phone_alone = True
+
+    def authenticate(  # type: ignore[override]
+        self, request: HttpRequest | None, attempt: Attempt | None = None
+    ) -> Any:
+        """Return whose phone has accepted ``attempt``, which is used up by that."""
+        approval = attempt.approval() if attempt else None
+        if attempt is None or approval is None or not self._counts(approval):
+            return None
+        # A new password since then makes another binding, which has no approval.
+        used = approvals.consume(attempt.wanted(approval.user), str(approval.pk))
+        return approval.user if used == approval.pk else None
+
+    def _counts(self, approval: Approval) -> bool:
+        user: Any = approval.user
+        if approval.state != Status.ACCEPTED or not self.user_can_authenticate(user):
+            return False
+        try:
+            number = PhoneNumber.objects.of(user, approval.purpose)
+        except Refused:
+            return False
+        return hash_number(number) == approval.number_hash

@@ -1,0 +1,238 @@
+"""Asking for a number or a user name, waiting for its phone, and logging in."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib.auth import authenticate, get_backends, login
+from django.core.exceptions import ImproperlyConfigured
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.shortcuts import resolve_url
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import (
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
+
+from .. import approvals, pages
+from ..answers import own_view, poll_after
+from ..attempts import Attempt, forget
+from ..backends import MagicLinkBackend
+from ..exceptions import Refused
+from ..sessions import keep_unsaved
+from ..status import Status
+from ..views import start_approval
+from .forms import NameForm
+from .pace import even
+from .people import find
+
+logger = logging.getLogger("django_magiclink")
+
+_WORDS = {
+    "sent": gettext_lazy("Answer on your phone."),
+    "confirming": gettext_lazy("Accept on your phone, then type the code it shows."),
+    "accepted": gettext_lazy("Approved."),
+    "no_answer": gettext_lazy("There was no answer. Try again in a few minutes."),
+    "cancelled": gettext_lazy(
+        "You cancelled. Decline the request if it is on your phone."
+    ),
+}
+
+
+@own_view
+@require_http_methods(["GET", "HEAD", "POST"])
+@csrf_protect
+@sensitive_variables("form")
+def ask(request: HttpRequest) -> HttpResponseBase:
+    """Ask who it is, and that user's phone."""
+    if request.user.is_authenticated:
+        return HttpResponseRedirect(_target(request))
+    backend = _backend()
+    form = NameForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with even():
+            attempt = _attempt(request, form.cleaned_data["name"], backend)
+        response = HttpResponseRedirect(_address("wait", request), status=303)
+        attempt.write(response)
+        return response
+    context = {"form": form, "next": _next(request)}
+    return pages.show(request, "django_magiclink/phone_login.html", 200, **context)
+
+
+@own_view
+@require_safe
+def wait(request: HttpRequest) -> HttpResponseBase:
+    """Show that the phone is being asked, whether it is or not."""
+    return _page(request, Attempt.read(request))
+
+
+@own_view
+@require_http_methods(["GET", "HEAD", "POST"])
+@csrf_protect
+def status(request: HttpRequest) -> HttpResponseBase:
+    """Tell a program how it stands, and take the code."""
+    attempt = Attempt.read(request)
+    if request.method != "POST":
+        keep_unsaved(request)
+        return _answer(attempt)
+    with even():
+        if attempt is not None:
+            _type(attempt, request.POST.get("code", "").strip())
+    if not pages.are_wanted(request):
+        return _answer(attempt)
+    granted = attempt is not None and _state(attempt) == "accepted"
+    return _finish(request, attempt) if granted else _page(request, attempt)
+
+
+@own_view
+@require_POST
+@csrf_protect
+def cancel(request: HttpRequest) -> HttpResponseBase:
+    """Give the attempt up."""
+    attempt = Attempt.read(request)
+    with even():
+        approval = attempt and attempt.approval()
+        if approval is not None:
+            approvals.cancel(approval.pk)
+    response: HttpResponse
+    if pages.are_wanted(request):
+        response = HttpResponseRedirect(_address("ask", request), status=303)
+    else:
+        response = JsonResponse(_body("cancelled"))
+    forget(response)
+    return response
+
+
+@own_view
+@require_POST
+@csrf_protect
+def finish(request: HttpRequest) -> HttpResponseBase:
+    """Log in, once the phone has accepted."""
+    return _finish(request, Attempt.read(request))
+
+
+@sensitive_variables()
+def _attempt(request: HttpRequest, name: str, backend: MagicLinkBackend) -> Attempt:
+    earlier = Attempt.read(request)
+    if earlier is not None and earlier.is_for(name):
+        # Sent twice, or by a reload: the phone rings once, and one page is as another.
+        return earlier
+    attempt = Attempt.of(name)
+    try:
+        user = find(name)
+        if user is None or not backend.user_can_authenticate(user):
+            logger.info("Nobody can log in by the name that was given.")
+            return attempt
+        approval, _joined = start_approval(request, attempt.wanted(user), user)
+    except Refused:
+        # It is told in the log, and looks here like a phone that nobody answers.
+        return attempt
+    except Exception as error:
+        # A 500 would say that there is such a user.
+        logger.error("No phone was asked: %s", type(error).__name__)
+        return attempt
+    code = approval.shown_code or attempt.code
+    return replace(attempt, pk=approval.pk, code=code)
+
+
+def _type(attempt: Attempt, code: str) -> None:
+    approval = attempt.approval()
+    if approval is not None and attempt.left and approval.state == Status.CONFIRMING:
+        approvals.confirm(approval.pk, code)
+
+
+def _finish(request: HttpRequest, attempt: Attempt | None) -> HttpResponseBase:
+    user = authenticate(request, attempt=attempt)
+    if user is None:
+        return HttpResponseRedirect(_address("wait", request), status=303)
+    login(request, user)
+    response = HttpResponseRedirect(_target(request), status=303)
+    forget(response)
+    return response
+
+
+def _state(attempt: Attempt) -> str:
+    # Of what the phone has answered, only that it accepted.
+    if attempt.is_accepted():
+        return "accepted"
+    if not attempt.left:
+        return "no_answer"
+    return "confirming" if attempt.code_mode == "type" else "sent"
+
+
+def _answer(attempt: Attempt | None) -> HttpResponse:
+    if attempt is None:
+        return JsonResponse({"title": _("There is no such login.")}, status=404)
+    state = _state(attempt)
+    return JsonResponse(_body(state, attempt))
+
+
+def _body(state: str, attempt: Attempt | None = None) -> dict[str, Any]:
+    waiting = attempt if state in ("sent", "confirming") else None
+    return {
+        "status": state,
+        "final": waiting is None,
+        "message": str(_WORDS[state]),
+        "poll_after": waiting and poll_after(waiting.began, waiting.ends),
+        "expires_in": waiting.left if waiting else 0,
+    }
+
+
+def _page(request: HttpRequest, attempt: Attempt | None) -> HttpResponseBase:
+    if attempt is None:
+        return HttpResponseRedirect(_address("ask", request), status=303)
+    state = _state(attempt)
+    faces = {"sent": "waiting", "no_answer": "ended"}
+    context = {
+        "attempt": attempt,
+        "state": faces.get(state, state),
+        "outcome": state,
+        "message": _WORDS[state],
+        "next": _next(request),
+        **{f"{name}_url": _address(name, request) for name in ("ask", "wait")},
+    }
+    return pages.show(request, "django_magiclink/phone_login_wait.html", 200, **context)
+
+
+def _backend() -> MagicLinkBackend:
+    for backend in get_backends():
+        if isinstance(backend, MagicLinkBackend):
+            return backend
+    raise ImproperlyConfigured(
+        "Logging in with a phone needs "
+        '"django_magiclink.backends.MagicLinkBackend" in AUTHENTICATION_BACKENDS.'
+    )
+
+
+def _next(request: HttpRequest) -> str:
+    url = request.POST.get("next", request.GET.get("next", ""))
+    allowed = url_has_allowed_host_and_scheme(
+        url, {request.get_host()}, require_https=request.is_secure()
+    )
+    return url if allowed else ""
+
+
+def _target(request: HttpRequest) -> str:
+    return _next(request) or resolve_url(settings.LOGIN_REDIRECT_URL)
+
+
+def _address(name: str, request: HttpRequest) -> str:
+    address = reverse(f"django_magiclink_login:{name}")
+    following = _next(request)
+    return f"{address}?{urlencode({'next': following})}" if following else address
