@@ -13,6 +13,7 @@ import tempfile
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
+from statistics import median
 
 import django
 
@@ -49,6 +50,7 @@ def main():
     parser.add_argument("--way", nargs="+", choices=[way.name for way in WAYS])
     parser.add_argument("--https", type=int, default=1000, help="0 leaves it out")
     parser.add_argument("--database", choices=["PostgreSQL", "SQLite"])
+    parser.add_argument("--runs", type=int, default=5, help="medians of so many")
     options = parser.parse_args()
     if options.database:
         return measured(options)
@@ -56,7 +58,7 @@ def main():
     own = [sys.executable, "-m", "benchmarks.pending", *sys.argv[1:]]
     missed = [subprocess.run([*own, *each], cwd=ROOT).returncode for each in commands]
     if options.https:
-        missed.append(pending_https.compare(options.https))
+        missed.append(pending_https.compare(options.https, options.runs))
     print(machine(PACKAGES))
     return 1 if any(missed) else 0
 
@@ -71,9 +73,11 @@ def measured(options):
         for way in WAYS:
             if way.name in (options.way or [way.name]):
                 for size in [each for each in sizes if each <= way.most]:
-                    found = made.measure(way, size)
+                    runs = [made.measure(way, size) for _ in range(options.runs)]
+                    found = summary(runs)
                     print_row(way.name, found)
-                    bars += bars_of(f"{way.name}, {size:,} waiting", found)
+                    if not way.is_peer:
+                        bars += bars_of(f"{way.name}, {size:,} waiting", found)
     print()
     for text, is_met in bars:
         print(f"- {'pass' if is_met else 'FAIL'}: {text}")
@@ -86,8 +90,19 @@ def bench(database, users):
     """Run what the measurements of one database need."""
     with tempfile.TemporaryDirectory() as name, Redis() as broker, Phones() as phones:
         folder = Path(name)
-        with PostgreSQL() if database == "PostgreSQL" else SQLite(folder) as running:
+        with Cluster() if database == "PostgreSQL" else SQLite(folder) as running:
             yield Bench(folder, running, broker, phones, users)
+
+
+def summary(runs):
+    """Return the medians of these runs, and the worst of what is counted."""
+    worst = {"calls": min, "accepted": min} | dict.fromkeys(
+        ("most for a phone", "connections waiting", "connections writing"), max
+    )
+    return {
+        column: worst.get(column, median)([run[column] for run in runs])
+        for column in runs[0]
+    }
 
 
 def print_row(name, found):
@@ -116,6 +131,12 @@ def bars_of(name, found):
     if size == 10_000:
         bars.append((f"{name}: {kib:.1f} KiB each (at most {KIB})", kib <= KIB))
     return bars
+
+
+class Cluster(PostgreSQL):
+    """One that has a connection for each of a thousand threads."""
+
+    OPTIONS = (*PostgreSQL.OPTIONS, "max_connections=1100")
 
 
 class Bench:

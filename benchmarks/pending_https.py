@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from statistics import median
 
 import certifi
 import requests
@@ -26,16 +27,22 @@ _TIMEOUT = 300
 _PATIENCE = 280
 
 
-def compare(size):
-    """Print the table and the bars, and return how many are missed."""
+def compare(size, runs):
+    """Print the medians of so many runs and the bars, and return how many it misses."""
     with tempfile.TemporaryDirectory() as folder:
         authority, bundle = Authority(), Path(folder) / "bundle.pem"
         bundle.write_text(Path(certifi.where()).read_text() + authority.pem)
         certificate = Path(folder) / "server.pem"
         authority.server_context(certificate)
         with Phones(certificate) as phones:
-            plain = _measure("plain", phones, bundle, size)
-            ours = _measure("ours", phones, bundle, size)
+            pairs = [
+                [_measure(way, phones, bundle, size) for way in ("plain", "ours")]
+                for _ in range(runs)
+            ]
+    plain, ours = (
+        [median(column) for column in zip(*those, strict=True)]
+        for those in zip(*pairs, strict=True)
+    )
     print(f"| HTTPS, {size:,} waiting in threads | KiB each | CPU ms each |")
     print("|---|---:|---:|")
     print(f"| requests.get(verify=True) | {plain[0]:.1f} | {plain[1]:.2f} |")

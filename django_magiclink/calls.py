@@ -8,32 +8,35 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from django.utils import timezone, translation
 from django.views.decorators.debug import sensitive_variables
 
 from . import notices
 from .client import GRACE, MideyeClient, Texts
-from .exceptions import (
-    CallError,
-    Inactive,
-    NoPhone,
-    NotSent,
-    Refused,
-)
+from .exceptions import CallError, NotSent, Refused
 from .models import ApiKey, Approval, Endpoint, PhoneNumber
-from .phones import hash_number
+from .recording import Answer, Outcome, refusal
 from .status import Status
 
 logger = logging.getLogger("django_magiclink")
 
-#: Seconds after the tap within which its code must be typed.
-TYPE_WITHIN = 60
+
+class Run(Protocol):
+    """Does a step in the database, and returns or raises what it does."""
+
+    def __call__(self, step: Callable[[], Any], *, later: bool = False) -> Any:
+        """With ``later``, what nobody waits for: others may be done before."""
+
+
+def _here(step: Callable[[], Any], *, later: bool = False) -> Any:
+    return step()
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Call:
+    approval: Approval
     key: ApiKey | None
     client: MideyeClient
     number: str = field(repr=False)
@@ -41,17 +44,7 @@ class _Call:
     texts: Texts
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Outcome:
-    status: Status
-    #: Whether the phone can no longer be answered, so that another may be asked.
-    over: bool
-    columns: dict[str, Any]
-
-
-def perform(
-    pk: uuid.UUID, run: Callable[[Callable[[], Any]], Any] = lambda step: step()
-) -> None:
+def perform(pk: uuid.UUID, run: Run = _here) -> None:
     """
     Send one approval to the phone, wait for the answer and record it.
 
@@ -62,17 +55,13 @@ def perform(
     call = run(partial(_claim, pk))
     if call is not None:
         outcome = _ask(call)
-        status = run(partial(_record, pk, outcome))
-        # A step of its own: no other answer waits for what can wait.
-        run(partial(_follow, pk, call.key, outcome, status))
-
-
-def _load(pk: uuid.UUID) -> Approval:
-    return Approval.objects.primary().select_related("user").get(pk=pk)
+        status = run(Answer(approval=call.approval, outcome=outcome))
+        run(partial(_follow, call, outcome, status), later=True)
 
 
 def _claim(pk: uuid.UUID) -> _Call | None:
-    approval = _load(pk)
+    rows = Approval.objects.primary().select_related("user")
+    approval = rows.get(pk=pk)
     until = timezone.now() + timedelta(seconds=approval.timeout + GRACE)
     if not Approval.objects.advance(pk, Status.SENT, deadline=until, live_until=until):
         return None
@@ -92,15 +81,13 @@ def _give_up(pk: uuid.UUID, kind: str) -> None:
     )
 
 
-@sensitive_variables("number")
+@sensitive_variables("numbers")
 def _number(approval: Approval) -> str:
-    """Return the number that was asked for, if it is still the user's."""
-    if approval.user is None or not approval.user.is_active:
-        raise Inactive
-    number = PhoneNumber.objects.of(approval.user, approval.purpose)
-    if hash_number(number) != approval.number_hash:
-        raise NoPhone
-    return number
+    users = [] if approval.user is None else [approval.user]
+    numbers = PhoneNumber.objects.of_all(users, approval.purpose)
+    if refused := refusal(approval, approval.user, numbers):
+        raise refused
+    return numbers[approval.user_id]
 
 
 @sensitive_variables("number")
@@ -111,6 +98,7 @@ def _prepare(approval: Approval) -> _Call:
     with translation.override(approval.language or None):
         texts = endpoint.texts(approval.text, approval.code, approval.code_mode)
     return _Call(
+        approval=approval,
         key=key,
         client=endpoint.client(key),
         number=number,
@@ -119,7 +107,7 @@ def _prepare(approval: Approval) -> _Call:
     )
 
 
-def _ask(call: _Call) -> _Outcome:
+def _ask(call: _Call) -> Outcome:
     try:
         answer = call.client.authenticate(
             call.number, timeout=call.timeout, texts=call.texts
@@ -139,56 +127,17 @@ def _ask(call: _Call) -> _Outcome:
     }
     if answer.documented:
         columns["answered"] = timezone.now()
-    return _Outcome(status=answer.status, over=answer.documented, columns=columns)
+    return Outcome(status=answer.status, over=answer.documented, columns=columns)
 
 
-def _failed(kind: str, *, over: bool, **columns: Any) -> _Outcome:
+def _failed(kind: str, *, over: bool, **columns: Any) -> Outcome:
     columns |= {"answer_code": "", "http_status": None, "error_kind": kind}
-    return _Outcome(status=Status.FAILED, over=over, columns=columns)
+    return Outcome(status=Status.FAILED, over=over, columns=columns)
 
 
-def _record(pk: uuid.UUID, outcome: _Outcome) -> Status | None:
-    """Write the answer, and return what the approval now is, if it came in time."""
-    status, columns = outcome.status, dict(outcome.columns)
-    if outcome.over:
-        columns["live_slot"] = None
-    if status == Status.ACCEPTED:
-        status, changes = _accepted(_load(pk))
-        columns |= changes
-    if Approval.objects.advance(pk, status, **columns):
-        return status
-    _record_late(pk, outcome)
-    return None
-
-
-def _follow(
-    pk: uuid.UUID, key: ApiKey | None, outcome: _Outcome, status: Status | None
-) -> None:
-    if key is not None:
-        key.note_use(outcome.columns["answer_code"] or outcome.columns["error_kind"])
+def _follow(call: _Call, outcome: Outcome, status: Status | None) -> None:
+    if call.key is not None:
+        columns = outcome.columns
+        call.key.note_use(columns["answer_code"] or columns["error_kind"])
     if status is not None:
-        notices.of_outcome(_load(pk), status)
-
-
-def _accepted(approval: Approval) -> tuple[Status, dict[str, Any]]:
-    try:
-        _number(approval)
-    except Refused as refusal:
-        # Whoever has that phone now may be somebody else.
-        return Status.FAILED, {"error_kind": refusal.reason}
-    if approval.code_mode != "type":
-        return Status.ACCEPTED, {}
-    until = timezone.now() + timedelta(seconds=TYPE_WITHIN)
-    return Status.CONFIRMING, {"deadline": until}
-
-
-def _record_late(pk: uuid.UUID, outcome: _Outcome) -> None:
-    logger.warning("Approval %s: a late %s is ignored.", pk, outcome.status.value)
-    columns = outcome.columns | {"answered": timezone.now()}
-    if outcome.over:
-        columns["live_slot"] = None
-    if not Approval.objects.advance(pk, Status.EXPIRED, **columns):
-        # Cancelled meanwhile: the status stays, and why it was; the audit hears of the
-        # answer.
-        del columns["error_kind"]
-        Approval.objects.filter(pk=pk).update(**columns)
+        notices.of_outcome(call.approval, status)

@@ -18,14 +18,17 @@ logger = logging.getLogger("django_magiclink")
 
 def of_outcome(approval: Approval, outcome: Status) -> None:
     """Tell if the phone is locked now, or was accepted after several failures."""
-    if approval.user is None:
+    user = approval.user
+    if user is None:
         return
     if outcome == Status.ACCEPTED:
         if failures := limits.failures_before(approval):
+            # Receivers see it as it now is: it was loaded before it was answered.
+            approval.refresh_from_db()
             details = {"approval": approval, "failures": failures}
-            give(approval.user, "accepted_after_failures", **details)
+            give(user, "accepted_after_failures", **details)
     elif until := limits.locked_until(approval):
-        give(approval.user, "locked", until=until)
+        give(user, "locked", until=until)
 
 
 def of_phone(user: Any, by: Any) -> None:

@@ -4,7 +4,7 @@ import time
 import environ
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connections
+from django.db import connections, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -82,6 +82,24 @@ def on_postgres(cluster, settings, monkeypatch, django_db_blocker):
         yield cluster
     connections["postgres"].close()
     del connections["postgres"]
+
+
+@pytest.fixture
+def _undone_on_postgres(on_postgres):
+    with transaction.atomic(using="postgres"):
+        yield
+        transaction.set_rollback(True, using="postgres")
+
+
+@pytest.fixture(
+    params=[
+        "db",
+        pytest.param("_undone_on_postgres", marks=pytest.mark.needs("postgres")),
+    ]
+)
+def database(request):
+    """SQLite, or whichever database the tests run on, and PostgreSQL."""
+    request.getfixturevalue(request.param)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.management import call_command
-from django.db import transaction
 from django.test import Client, override_settings
 from django.urls import path
 from django.utils import timezone
@@ -497,21 +496,6 @@ def test_spans_follow_the_clock_on_the_wall(name, zone):
             assert all(
                 wall.hour % hours in (0, 1) and not wall.minute for wall in walls
             )
-
-
-@pytest.fixture
-def postgres(on_postgres):
-    with transaction.atomic(using="postgres"):
-        yield
-        transaction.set_rollback(True, using="postgres")
-
-
-@pytest.fixture(
-    params=["db", pytest.param("postgres", marks=pytest.mark.needs("postgres"))]
-)
-def database(request):
-    """SQLite, or whichever database the tests run on, and PostgreSQL."""
-    request.getfixturevalue(request.param)
 
 
 def random_approvals(numbers, number, since, until):

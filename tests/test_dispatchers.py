@@ -108,7 +108,7 @@ def test_a_database_that_is_down_loses_the_answer_and_grants_nothing(
     dispatcher = ThreadDispatcher()
     sandbox.script("accept")
     with monkeypatch.context() as patch:
-        patch.setattr("django_magiclink.calls._record", down)
+        patch.setattr("django_magiclink.recording.record", down)
         approval, _ = ask(user, dispatcher.dispatch)
         until(lambda: not waiting())
 
@@ -169,14 +169,14 @@ def test_perform_runs_its_steps_where_it_is_told(user, endpoint, sandbox):
     approval, _ = ask(user)
     steps = []
 
-    def run(step):
-        steps.append(step)
+    def run(step, later=False):
+        steps.append((step, later))
         return step()
 
     approvals.perform(approval.pk, run)
 
     # The claim, the answer, and what follows it.
-    assert len(steps) == 3
+    assert [later for _, later in steps] == [False, False, True]
 
 
 def test_a_dispatcher_of_a_project_says_nothing_unless_it_wants_to():

@@ -567,7 +567,7 @@ def answer_late(approval, sandbox, meanwhile):
     original("accept")
     steps = []
 
-    def run(step):
+    def run(step, later=False):
         steps.append(step)
         if len(steps) == 2:
             meanwhile(approval)

@@ -105,7 +105,7 @@ def test_a_page_that_leaves_takes_nothing_from_another():
 
 
 def test_more_pages_wait_than_one_query_takes(monkeypatch):
-    monkeypatch.setattr(rows, "CHUNK", 2)
+    monkeypatch.setattr(rows, "FEW", 2)
 
     async def all_of_them():
         async with asyncio.timeout(30):
@@ -236,7 +236,7 @@ def test_who_waits_hears_although_the_site_cannot_be_told(monkeypatch, caplog):
     monkeypatch.setattr(connection, "vendor", "postgresql")
     monkeypatch.setattr(news, "notify", fail)
 
-    news.wake("default", uuid.uuid4(), Status.ACCEPTED)
+    news.wake("default", [uuid.uuid4()], Status.ACCEPTED)
 
     assert caplog.messages == ["Waiting pages are not told: DatabaseError"]
 
@@ -246,7 +246,7 @@ def test_what_no_page_waits_for_is_not_told(monkeypatch, status):
     monkeypatch.setattr(connection, "vendor", "postgresql")
     monkeypatch.setattr(news, "notify", pytest.fail)
 
-    news.wake("default", uuid.uuid4(), status)
+    news.wake("default", [uuid.uuid4()], status)
 
 
 def test_a_session_that_changed_already_is_saved(rf):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
@@ -77,17 +78,37 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
         One guarded UPDATE: of two callers that race, the database lets one win, so a
         late answer never overwrites an earlier one. ``by`` is only told.
         """
-        guard, stamps = moving_to(target, timezone.now())
-        rows = self.filter(guard, where, pk=pk, status__in=sources(target))
-        if not rows.update(status=target, **changes | stamps):
-            return False
-        kind = str(changes.get("error_kind") or "-")
-        # Not within a transaction: a receiver that fails could undo it unseen, and so
-        # could PostgreSQL. Who waits comes first: a receiver may take its time.
-        transaction.on_commit(partial(wake, rows.db, pk, target), using=rows.db)
-        told = partial(tell, self.model, pk, target, kind, by)
-        transaction.on_commit(told, using=rows.db)
-        return True
+        return bool(self.advance_all([pk], target, where=where, by=by, **changes))
+
+    def advance_all(
+        self,
+        pks: Sequence[uuid.UUID],
+        target: Status,
+        *,
+        where: Q = Q(),
+        by: Any = None,
+        **changes: Any,
+    ) -> Sequence[uuid.UUID]:
+        """
+        Move several as :meth:`advance` moves one, and return those that it did move.
+
+        In a transaction: which ones they are is read before others may go on.
+        """
+        now = timezone.now()
+        guard, stamps = moving_to(target, now)
+        rows = self.filter(guard, where, pk__in=pks, status__in=sources(target))
+        count = rows.update(status=target, **stamps | changes)
+        if 0 < count < len(pks):
+            found = self.using(rows.db).filter(pk__in=pks, status=target, moved=now)
+            pks = list(found.order_by().values_list("pk", flat=True))
+        if count:
+            kind = str(changes.get("error_kind") or "-")
+            # Not within a transaction: a receiver that fails could undo it unseen, and
+            # so could PostgreSQL. Who waits comes first: a receiver may take its time.
+            transaction.on_commit(partial(wake, rows.db, pks, target), using=rows.db)
+            told = partial(tell, self.model, pks, target, kind, by)
+            transaction.on_commit(told, using=rows.db)
+        return pks if count else ()
 
     def free_slot(self, number_hash: str) -> None:
         """Let go of a number's slot once its prompt can no longer be answered."""

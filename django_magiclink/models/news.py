@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import DatabaseError, connections
@@ -17,26 +18,32 @@ logger = logging.getLogger("django_magiclink")
 CHANNEL = "django_magiclink"
 
 
-def tell(sender: Any, pk: uuid.UUID, status: Status, kind: str, by: Any) -> None:
+def tell(
+    sender: Any, pks: Sequence[uuid.UUID], status: Status, kind: str, by: Any
+) -> None:
     """Tell the site's own receivers, and the log."""
-    logger.info("Approval %s is %s, error %s.", pk, status.value, kind)
-    approval_changed.send_robust(sender, pk=pk, status=status, by=by)
+    for pk in pks:
+        logger.info("Approval %s is %s, error %s.", pk, status.value, kind)
+        approval_changed.send_robust(sender, pk=pk, status=status, by=by)
 
 
-def wake(alias: str, pk: uuid.UUID, status: Status) -> None:
-    """Tell the pages that wait for the phone of ``pk``, if they may still do so."""
+def wake(alias: str, pks: Sequence[uuid.UUID], status: Status) -> None:
+    """Tell the pages that wait for the phones of ``pks``, if they may still do so."""
     if status in UNANSWERED or not sources(status) & UNANSWERED:
         return
     if connections[alias].vendor != "postgresql":
         return
     try:
-        notify(alias, str(pk))
+        notify(alias, *map(str, pks))
     except DatabaseError as error:
         # They will look by themselves.
         logger.warning("Waiting pages are not told: %s", type(error).__name__)
 
 
-def notify(alias: str, payload: str) -> None:
-    """Say ``payload`` to whoever listens at the database ``alias``."""
+def notify(alias: str, *payloads: str) -> None:
+    """Say ``payloads`` to whoever listens at the database ``alias``."""
     with connections[alias].cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload])
+        cursor.execute(
+            "SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload",
+            [CHANNEL, list(payloads)],
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.conf import settings
@@ -20,8 +21,18 @@ from ..phones import mask, parse
 logger = logging.getLogger("django_magiclink")
 
 
+@sensitive_variables("number")
+def _read(user: Any, number: Any) -> str | None:
+    if not number:
+        return None
+    try:
+        return parse(str(number))
+    except ValidationError:
+        logger.error("The phone number of user %s cannot be read.", user)
+        return None
+
+
 class PhoneNumberManager(models.Manager["PhoneNumber"]):
-    @sensitive_variables("number")
     def of(self, user: Any, purpose: str = "step-up") -> str:
         """
         Return the E.164 number that approvals of ``user`` go to.
@@ -31,23 +42,28 @@ class PhoneNumberManager(models.Manager["PhoneNumber"]):
         stored here must be verified, one that ``MAGICLINK_GET_PHONE_NUMBER`` gives is
         taken as such.
         """
-        lookup = app_settings.GET_PHONE_NUMBER
-        if purpose == "enrol":
-            rows = self.filter(user_id=user.pk)
-            number = rows.values_list("pending_number", flat=True).first()
-        elif lookup is None:
-            number = self.verified(user).values_list("number", flat=True).first()
-        else:
-            number = (import_string(lookup) if isinstance(lookup, str) else lookup)(
-                user
-            )
-        if not number:
-            raise NoPhone
         try:
-            return parse(str(number))
-        except ValidationError:
-            logger.error("The phone number of user %s cannot be read.", user.pk)
-        raise NoPhone
+            return self.of_all([user], purpose)[user.pk]
+        except KeyError:
+            raise NoPhone from None
+
+    @sensitive_variables("number", "numbers")
+    def of_all(
+        self, users: Collection[Any], purpose: str = "step-up"
+    ) -> dict[Any, str]:
+        """Return the numbers of those ``users`` for whom one counts, by their key."""
+        lookup = app_settings.GET_PHONE_NUMBER
+        numbers: Iterable[tuple[Any, Any]]
+        if purpose == "enrol" or lookup is None:
+            rows = self.filter(user__in=[user.pk for user in users])
+            column = "pending_number"
+            if purpose != "enrol":
+                rows, column = rows.filter(verified_at__isnull=False), "number"
+            numbers = rows.values_list("user_id", column)
+        else:
+            look_up = import_string(lookup) if isinstance(lookup, str) else lookup
+            numbers = ((user.pk, look_up(user)) for user in users)
+        return {pk: number for pk, given in numbers if (number := _read(pk, given))}
 
     def verified(self, user: Any) -> models.QuerySet[PhoneNumber]:
         """Return the row of ``user``, if its number counts."""

@@ -4,7 +4,7 @@ import time
 
 from django.http import HttpResponse
 
-from django_magiclink import calls, transport
+from django_magiclink import recording, transport
 from django_magiclink.sandbox import faults
 from django_magiclink.sandbox.handler import Handler
 
@@ -20,7 +20,7 @@ class Stage:
         for owner, name, replacement in [
             (transport.Call, "fetch", self._fetch),
             (transport._Connection, "getresponse", self._getresponse),
-            (calls, "_record", self._record),
+            (recording, "record", self._record),
             (views, "ran", self._ran),
             (Handler, "_send", self._send),
             (Handler, "handle", self._handle),
@@ -54,12 +54,12 @@ class Stage:
         return getresponse
 
     def _record(self, original):
-        def record(pk, *args):
+        def record(answers):
             run = self.run
             run.at("saving")
-            status = original(pk, *args)
+            statuses = original(answers)
             run.recorded = not run.touched
-            return status
+            return statuses
 
         return record
 

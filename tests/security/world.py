@@ -68,7 +68,7 @@ class Delivery(Thread):
             approvals.perform(self.pk, run=self.hand_over)
         self._said.put(None)
 
-    def hand_over(self, said):
+    def hand_over(self, said, later=False):
         self._said.put(said)
         heard = self._heard.get()
         if isinstance(heard, BaseException):
