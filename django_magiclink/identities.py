@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import BACKEND_SESSION_KEY, SESSION_KEY, load_backend
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
 
@@ -18,6 +19,16 @@ def missing_user(request: HttpRequest) -> str:
     # A grant belongs to a session. A user who came by a token has none.
     owner = request.session.get(SESSION_KEY)
     return "" if owner == str(request.user.pk) else "login"
+
+
+def is_phone_alone(session: SessionBase) -> bool:
+    """
+    Tell whether nothing but a phone has logged the session in.
+
+    The phone is no second step then: it was the first.
+    """
+    path = str(session.get(BACKEND_SESSION_KEY) or "")
+    return bool(path) and getattr(load_backend(path), "is_phone_alone", False)
 
 
 def knows_users_itself(view: Callable[..., Any] | None) -> bool:

@@ -7,7 +7,11 @@ from django.contrib.auth import SESSION_KEY, get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
-from django_magiclink.checks.phone_login import check_backend, check_code
+from django_magiclink.checks.phone_login import (
+    check_backend,
+    check_code,
+    check_second_step,
+)
 from django_magiclink.models import Approval, Endpoint, PhoneNumber
 from django_magiclink.phone_login import pace
 from django_magiclink.status import UNDECIDED, Status
@@ -49,6 +53,20 @@ def phone_says(sandbox, answer, status):
 def type_code(browser, code=None, headers=None):
     code = Approval.objects.get().code if code is None else code
     return browser.post(STATUS, {"code": code}, headers=headers)
+
+
+def log_in(browser, sandbox):
+    sandbox.script("manual")
+    begin(browser)
+    phone_says(sandbox, "accept", Status.CONFIRMING)
+    type_code(browser)
+    browser.post(FINISH)
+
+
+def with_second_step(settings):
+    guard = "django_magiclink.middleware.ApprovalMiddleware"
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, guard]
+    settings.MAGICLINK_RULES = [{"all": True, "scope": "login", "max_age": "session"}]
 
 
 def attempt_of(browser):
@@ -154,6 +172,16 @@ def inactive(user):
     user.save()
 
 
+def staff(user):
+    user.is_staff = True
+    user.save()
+
+
+def superuser(user):
+    user.is_superuser = True
+    user.save()
+
+
 def unverified(user):
     PhoneNumber.objects.update(verified_at=None)
 
@@ -182,7 +210,18 @@ def unreachable(user):
 @pytest.mark.covers("R26", "A30")
 @pytest.mark.parametrize("mode", ["type", "show"])
 @pytest.mark.parametrize(
-    "change", [nobody, inactive, unverified, shared, limited, engaged, unreachable]
+    "change",
+    [
+        nobody,
+        inactive,
+        staff,
+        superuser,
+        unverified,
+        shared,
+        limited,
+        engaged,
+        unreachable,
+    ],
 )
 def test_whoever_cannot_be_asked_looks_like_who_does_not_answer(
     stranger, user, endpoint, sandbox, settings, change, mode
@@ -327,7 +366,16 @@ def deleted(user):
 @pytest.mark.covers("R28", "R21")
 @pytest.mark.parametrize(
     "change",
-    [new_password, deactivated, another_number, no_number, not_verified, deleted],
+    [
+        new_password,
+        deactivated,
+        staff,
+        superuser,
+        another_number,
+        no_number,
+        not_verified,
+        deleted,
+    ],
 )
 @pytest.mark.parametrize("when", ["ringing", "accepted"])
 def test_what_changes_while_it_waits_ends_it(
@@ -368,21 +416,50 @@ def test_a_login_with_the_phone_alone_opens_no_guard(
 def test_a_login_with_the_phone_alone_is_no_second_factor(
     stranger, user, endpoint, sandbox, settings
 ):
-    settings.MIDDLEWARE = [
-        *settings.MIDDLEWARE,
-        "django_magiclink.middleware.ApprovalMiddleware",
-    ]
-    settings.MAGICLINK_RULES = [{"all": True, "scope": "login", "max_age": "session"}]
-    sandbox.script("manual")
-    begin(stranger)
-    phone_says(sandbox, "accept", Status.CONFIRMING)
-    type_code(stranger)
-    stranger.post(FINISH)
+    with_second_step(settings)
+    log_in(stranger, sandbox)
+
+    asked = stranger.get("/get_only/")
+    page = stranger.get("/get_only/", headers=HTML)
 
     assert who(stranger) == str(user.pk)
-    assert stranger.get("/get_only/").status_code == 401
+    # There is nothing that a second tap on the same phone could approve.
+    assert (asked.status_code, asked.json()["reason"]) == (401, "login")
+    assert "challenge" not in asked.json()
+    assert "log in with your password" in page.content.decode()
     # No rule is for these, or nobody could log in again.
     assert stranger.get(ASK).status_code == 302
+
+
+@pytest.mark.covers("R27", "A17")
+def test_a_password_after_the_phone_makes_two_factors(
+    stranger, user, endpoint, sandbox, settings
+):
+    with_second_step(settings)
+    log_in(stranger, sandbox)
+    refused = stranger.get("/get_only/")
+    stranger.login(username="anna", password="secret")
+
+    asked = stranger.get("/get_only/")
+    stranger.approve(asked, sandbox)
+
+    assert refused.json()["reason"] == "login"
+    assert asked.json()["scope"] == "login"
+    # What the view's own guard wants.
+    assert stranger.get("/get_only/").json()["scope"] != "login"
+
+
+@pytest.mark.covers("R27", "A17")
+def test_who_becomes_staff_is_logged_out_of_a_login_with_the_phone_alone(
+    stranger, user, endpoint, sandbox
+):
+    log_in(stranger, sandbox)
+    before = stranger.get("/payroll/").json()
+    superuser(user)
+    after = stranger.get("/payroll/").json()
+
+    assert "challenge" in before
+    assert after["reason"] == "login"
 
 
 @pytest.mark.covers("R16", "A20")
@@ -604,6 +681,34 @@ def test_a_check_finds_that_the_backend_is_missing(settings, backends, urls, sai
     messages = check_backend()
 
     assert [each.id for each in messages] == ["django_magiclink.E025"] * said
+
+
+SECOND_STEP = {"all": True, "scope": "login", "max_age": "session"}
+
+
+@pytest.mark.covers("R27", "A17")
+@pytest.mark.parametrize(
+    ("rules", "backends", "urls", "said"),
+    [
+        ([SECOND_STEP], site.AUTHENTICATION_BACKENDS, site.ROOT_URLCONF, True),
+        ([SECOND_STEP], site.AUTHENTICATION_BACKENDS, "tests.urls", True),
+        ([SECOND_STEP], site.AUTHENTICATION_BACKENDS[:1], site.ROOT_URLCONF, True),
+        ([SECOND_STEP], site.AUTHENTICATION_BACKENDS[:1], "tests.urls", False),
+        ([{"all": True}], site.AUTHENTICATION_BACKENDS, site.ROOT_URLCONF, False),
+        ([{"all": 1}], site.AUTHENTICATION_BACKENDS, site.ROOT_URLCONF, False),
+        ("all", site.AUTHENTICATION_BACKENDS, site.ROOT_URLCONF, False),
+    ],
+)
+def test_a_check_finds_a_phone_that_would_be_both_steps(
+    settings, rules, backends, urls, said
+):
+    settings.MAGICLINK_RULES = rules
+    settings.AUTHENTICATION_BACKENDS = backends
+    settings.ROOT_URLCONF = urls
+
+    messages = check_second_step()
+
+    assert [each.id for each in messages] == ["django_magiclink.E026"] * said
 
 
 @pytest.mark.parametrize(
