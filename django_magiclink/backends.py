@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
@@ -36,6 +37,12 @@ class MagicLinkBackend(ModelBackend):
         # A new password since then makes another binding, which has no approval.
         used = approvals.consume(attempt.wanted(approval.user), str(approval.pk))
         return approval.user if used == approval.pk else None
+
+    async def aauthenticate(  # type: ignore[override]
+        self, request: HttpRequest | None, attempt: Attempt | None = None
+    ) -> Any:
+        """Do the same: no password counts here, either."""
+        return await sync_to_async(self.authenticate)(request, attempt)
 
     def user_can_authenticate(self, user: Any) -> bool:
         """

@@ -22,7 +22,6 @@ from django.http import (
 )
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.utils.module_loading import import_string
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import (
@@ -39,6 +38,7 @@ from .challenges import Challenge
 from .conf import app_settings
 from .dispatchers import dispatch_for
 from .exceptions import Busy, Expired, Refused
+from .identities import client_address
 from .live import events, live_url, read_token
 from .models import Approval
 from .sessions import keep_unsaved, leave_alone
@@ -58,16 +58,13 @@ def start_approval(
 
     Raise a :exc:`~django_magiclink.exceptions.Refused` where it cannot be asked.
     """
-    address = app_settings.CLIENT_ADDRESS or _remote_address
-    if isinstance(address, str):
-        address = import_string(address)
     try:
         approval, joined = approvals.request(
             wanted,
             user=user,
             dispatch=dispatch_for(wanted.purpose),
             dispatcher=app_settings.DISPATCHER.rpartition(".")[2],
-            address=str(address(request))[:64],
+            address=client_address(request),
             user_agent=request.headers.get("User-Agent", "")[:200],
         )
     except OperationalError as error:
@@ -80,10 +77,6 @@ def start_approval(
         if approval.error_kind in ("busy", "dispatch"):
             raise Busy
     return approval, joined
-
-
-def _remote_address(request: HttpRequest) -> str:
-    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 @own_view
