@@ -274,7 +274,7 @@ def walk(browser, name=NUMBER):
     ]
     for body in told:
         # A second may have passed.
-        assert 90 < body.pop("expires_in", 120) <= 120 or body["final"]
+        assert 60 < body.pop("expires_in", 120) <= 120 or body["final"]
     return [
         (
             each.status_code,
