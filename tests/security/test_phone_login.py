@@ -955,7 +955,6 @@ def test_the_cookie_is_of_this_host_only_where_it_can_be(
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
-@pytest.mark.covers("A31")
 @pytest.mark.parametrize(
     ("agent", "said"),
     [
