@@ -9,9 +9,9 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
 from . import approvals
-from .attempts import Attempt
 from .exceptions import Refused
 from .models import Approval, PhoneNumber
+from .phone_login.attempts import Attempt
 from .phones import hash_number
 from .status import Status
 

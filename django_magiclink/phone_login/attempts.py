@@ -18,14 +18,14 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
 
-from . import texts
-from .binding import NONCE_KEY, bind, session_hash
-from .conf import app_settings
-from .limits import longest_wait
-from .models import Approval
-from .recording import TYPE_WITHIN
-from .status import Status
-from .wanted import Wanted
+from .. import texts
+from ..binding import NONCE_KEY, bind, session_hash
+from ..conf import app_settings
+from ..limits import longest_wait
+from ..models import Approval
+from ..recording import TYPE_WITHIN
+from ..status import Status
+from ..wanted import Wanted
 
 #: What such an approval is for; no guard looks for it.
 PURPOSE = "passwordless"

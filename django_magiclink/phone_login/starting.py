@@ -12,13 +12,12 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from .. import notices
-from ..attempts import Attempt
-from ..backends import MagicLinkBackend
 from ..exceptions import Limited, Refused
 from ..identities import client_address
 from ..views import start_approval
 from . import budget
 from .asker import describe
+from .attempts import Attempt
 from .pace import even
 from .people import find
 
@@ -26,7 +25,7 @@ logger = logging.getLogger("django_magiclink")
 
 
 @sensitive_variables()
-def begin(request: HttpRequest, name: str, backend: MagicLinkBackend) -> Attempt:
+def begin(request: HttpRequest, name: str, backend: Any) -> Attempt:
     """Return the attempt of whoever ``name`` is, and ask that phone if it may be."""
     earlier = Attempt.read(request)
     if earlier is not None and earlier.is_for(name):
@@ -42,9 +41,7 @@ def begin(request: HttpRequest, name: str, backend: MagicLinkBackend) -> Attempt
 
 
 @sensitive_variables()
-def _asked(
-    request: HttpRequest, attempt: Attempt, name: str, backend: MagicLinkBackend
-) -> Attempt:
+def _asked(request: HttpRequest, attempt: Attempt, name: str, backend: Any) -> Attempt:
     user: Any = None
     try:
         user = find(name)
