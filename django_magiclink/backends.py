@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
 from . import approvals
-from .attempts import Attempt
 from .exceptions import Refused
 from .models import Approval, PhoneNumber
+from .phone_login.attempts import Attempt
 from .phones import hash_number
 from .status import Status
 
@@ -19,10 +20,11 @@ class MagicLinkBackend(ModelBackend):
     """
     Log in whoever's phone has accepted, by the pages of ``phone_login.urls``.
 
-    That is one factor: a guard asks the phone again, and so does a second factor.
+    That is one factor: a guard asks the phone again, and the second step of a login
+    asks for the password.
     """
 
-    #: No bypass of the phone is for such a session.
+    #: Neither a bypass of the phone nor a second step of a login is for such a session.
     is_phone_alone = True
 
     def authenticate(  # type: ignore[override]
@@ -35,6 +37,23 @@ class MagicLinkBackend(ModelBackend):
         # A new password since then makes another binding, which has no approval.
         used = approvals.consume(attempt.wanted(approval.user), str(approval.pk))
         return approval.user if used == approval.pk else None
+
+    async def aauthenticate(  # type: ignore[override]
+        self, request: HttpRequest | None, attempt: Attempt | None = None
+    ) -> Any:
+        """Do the same: no password counts here, either."""
+        return await sync_to_async(self.authenticate)(request, attempt)
+
+    def user_can_authenticate(self, user: Any) -> bool:
+        """
+        Tell whether ``user`` may log in with the phone alone: no staff, by default.
+
+        That holds for each request, too: whoever becomes staff is logged out.
+        """
+        strong = getattr(user, "is_staff", False) or getattr(
+            user, "is_superuser", False
+        )
+        return not strong and super().user_can_authenticate(user)
 
     def _counts(self, approval: Approval) -> bool:
         user: Any = approval.user

@@ -45,10 +45,13 @@ def revoke(user: Any, session: str | None = None, by: Any = None) -> int:
     """
     End every grant of ``user`` and give up what is still asked; return how many.
 
-    With ``session``, the hash of one, only those of that session. ``by`` is the user
-    who does it, for the audit.
+    With ``session``, the hash of one, only those of that session, and of a login with
+    the phone alone that has none yet. ``by`` is the user who does it, for the audit.
     """
-    return _end(Q(user=user) if session is None else Q(session_hash=session), by)
+    whose = Q(user=user)
+    if session is not None:
+        whose = Q(session_hash=session) | whose & Q(purpose="passwordless")
+    return _end(whose, by)
 
 
 def revoke_endpoint(endpoint: Endpoint) -> int:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import BACKEND_SESSION_KEY, SESSION_KEY, load_backend
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+from .conf import app_settings
 
 
 def missing_user(request: HttpRequest) -> str:
@@ -18,6 +22,24 @@ def missing_user(request: HttpRequest) -> str:
     # A grant belongs to a session. A user who came by a token has none.
     owner = request.session.get(SESSION_KEY)
     return "" if owner == str(request.user.pk) else "login"
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return where the request comes from, as ``MAGICLINK_CLIENT_ADDRESS`` has it."""
+    address = app_settings.CLIENT_ADDRESS or _remote_address
+    if isinstance(address, str):
+        address = import_string(address)
+    return str(address(request))[:64]
+
+
+def is_phone_alone(session: SessionBase) -> bool:
+    """
+    Tell whether nothing but a phone has logged the session in.
+
+    The phone is no second step then: it was the first.
+    """
+    path = str(session.get(BACKEND_SESSION_KEY) or "")
+    return bool(path) and getattr(load_backend(path), "is_phone_alone", False)
 
 
 def knows_users_itself(view: Callable[..., Any] | None) -> bool:
@@ -33,6 +55,10 @@ def knows_users_itself(view: Callable[..., Any] | None) -> bool:
         "SessionAuthentication" not in {base.__name__ for base in one.__mro__}
         for one in given.get("authentication_classes", classes)
     )
+
+
+def _remote_address(request: HttpRequest) -> str:
+    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def _may_turn_out_another(request: HttpRequest) -> bool:

@@ -26,6 +26,8 @@ approval_reported = Signal()
 #: * ``accepted_after_failures``: ``approval``, after so many ``failures`` in a row
 #: * ``phone_changed``: to ``number``, masked; ``by`` is the user who changed it
 #: * ``reported``: ``approval``, as not asked for by the user
+#: * ``logins_limited``: somebody made the phone ring so often that nobody can log in
+#:   with it alone before ``until``; told once a day
 #: * ``bypass_allowed``: one login without the phone, ``until`` then, ``by`` that user
 #: * ``bypass_used``: that login, whose ``approval`` it is, allowed ``by`` that user
 security_notice = Signal()

@@ -17,7 +17,7 @@ from . import approvals
 from .bodies import APPROVAL_FIELD, CHALLENGE_FIELD, full_path, own_field
 from .challenges import Challenge, Clearance
 from .exceptions import Expired, Refused
-from .identities import missing_user
+from .identities import is_phone_alone, missing_user
 from .models import PhoneNumber
 from .phones import hash_number, mask
 from .requirements import Requirement
@@ -49,7 +49,7 @@ def get_challenge(
     cleared = Clearance() if PREFLIGHT_HEADER in request.headers else None
     if not _applies(request, requirement, params, args):
         return cleared
-    if reason := missing_user(request):
+    if reason := missing_user(request) or _missing_step(request, requirement):
         return _challenge(request, Wanted.by_nobody(requirement), reason=reason)
     inquiry = Inquiry(request, requirement, params, args)
     incomplete = _without_files(request)
@@ -130,6 +130,12 @@ def _applies(
     # Before "when": the answer to one request must not be cached for another.
     _mark(request)
     return requirement.when is None or bool(requirement.when(request, *args, **kwargs))
+
+
+def _missing_step(request: HttpRequest, requirement: Requirement) -> str:
+    # The same phone twice would be one factor.
+    is_second_step = requirement.purpose == "login"
+    return "login" if is_second_step and is_phone_alone(request.session) else ""
 
 
 def _passes(request: HttpRequest, sought: Sought) -> bool:

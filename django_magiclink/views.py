@@ -6,6 +6,7 @@ import json
 import logging
 import uuid
 from dataclasses import replace
+from typing import Any
 
 from django.contrib.auth import SESSION_KEY
 from django.core.handlers.asgi import ASGIRequest
@@ -21,11 +22,8 @@ from django.http import (
 )
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.utils.module_loading import import_string
 from django.views.decorators.csrf import csrf_protect
-from django.views.decorators.debug import (
-    sensitive_variables,
-)
+from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import (
     require_http_methods,
     require_POST,
@@ -38,8 +36,9 @@ from .binding import session_hash
 from .bodies import FIELDS_FIELD, host_fields
 from .challenges import Challenge
 from .conf import app_settings
-from .dispatchers import get_dispatcher
+from .dispatchers import dispatch_for
 from .exceptions import Busy, Expired, Refused
+from .identities import client_address
 from .live import events, live_url, read_token
 from .models import Approval
 from .sessions import keep_unsaved, leave_alone
@@ -52,23 +51,20 @@ _STATUS_OF = {"limited": 429, "busy": 503}
 
 
 def start_approval(
-    request: HttpRequest, wanted: Wanted, user: object = None
+    request: HttpRequest, wanted: Wanted, user: Any
 ) -> tuple[Approval, bool]:
     """
-    Ask the phone of the request's user; return the approval, and whether it joined one.
+    Ask the phone of ``user``; return the approval, and whether it joined one.
 
     Raise a :exc:`~django_magiclink.exceptions.Refused` where it cannot be asked.
     """
-    address = app_settings.CLIENT_ADDRESS or _remote_address
-    if isinstance(address, str):
-        address = import_string(address)
     try:
         approval, joined = approvals.request(
             wanted,
-            user=user or request.user,
-            dispatch=get_dispatcher().dispatch,
+            user=user,
+            dispatch=dispatch_for(wanted.purpose),
             dispatcher=app_settings.DISPATCHER.rpartition(".")[2],
-            address=str(address(request))[:64],
+            address=client_address(request),
             user_agent=request.headers.get("User-Agent", "")[:200],
         )
     except OperationalError as error:
@@ -81,10 +77,6 @@ def start_approval(
         if approval.error_kind in ("busy", "dispatch"):
             raise Busy
     return approval, joined
-
-
-def _remote_address(request: HttpRequest) -> str:
-    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 @own_view
@@ -109,7 +101,7 @@ def start(request: HttpRequest) -> HttpResponseBase:
     if challenge.reason:
         return challenge.response(403)
     try:
-        approval, joined = start_approval(request, challenge.wanted)
+        approval, joined = start_approval(request, challenge.wanted, request.user)
     except Refused as refusal:
         return _refuse(challenge, refusal)
     body = {
@@ -216,15 +208,16 @@ def _challenge(request: HttpRequest, token: str) -> Challenge | None:
 
 
 def _start_page(challenge: Challenge) -> HttpResponseBase:
+    request = challenge.request
     if challenge.reason:
         # Too old: the page comes again with a fresh one, and asks nobody yet.
         return _show(replace(challenge, reason=""))
     newest = approvals.latest(challenge.wanted)
-    if newest and str(newest.pk) != challenge.request.POST.get("after"):
+    if newest and str(newest.pk) != request.POST.get("after"):
         # Sent again by a reload or by Back: what came of the first time is shown.
         return _show(challenge)
     try:
-        start_approval(challenge.request, challenge.wanted)
+        start_approval(request, challenge.wanted, request.user)
     except Refused as refusal:
         return _refuse(challenge, refusal)
     return _show(challenge)

@@ -86,10 +86,11 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "django_magiclink.backends.MagicLinkBackend",
-]
+SECOND_FACTOR = env.bool("SECOND_FACTOR", default=False)
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+if not SECOND_FACTOR:
+    # The phone alone logs in. It cannot be the second step as well.
+    AUTHENTICATION_BACKENDS.append("django_magiclink.backends.MagicLinkBackend")
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
@@ -129,7 +130,7 @@ MAGICLINK_RULES = [
     },
     {"namespace": "cards", "scope": "cards", "text": "Show your cards and their PINs"},
 ]
-if env.bool("SECOND_FACTOR", default=False):
+if SECOND_FACTOR:
     # The second step of each login. It holds beside the rule that fits a view.
     MAGICLINK_RULES.append({"all": True, "scope": "login", "max_age": "session"})
 MAGICLINK_SANDBOX = env.bool("MAGICLINK_SANDBOX", default=DEBUG)

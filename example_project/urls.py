@@ -1,5 +1,6 @@
 """The pages of the bank, with ours of ``django_magiclink`` under ``/magiclink/``."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
@@ -26,9 +27,12 @@ urlpatterns = [
         LoginView.as_view(template_name="example_project/login.html"),
         name="login",
     ),
-    path("login/phone/", include("django_magiclink.phone_login.urls")),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("vault/", vault.urls),
     path("magiclink/", include("django_magiclink.urls")),
 ]
+if not settings.SECOND_FACTOR:
+    urlpatterns += [
+        path("login/phone/", include("django_magiclink.phone_login.urls")),
+    ]

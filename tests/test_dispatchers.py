@@ -1,6 +1,7 @@
 import os
 import threading
 import time
+import uuid
 
 import pytest
 from django.db import connection, connections
@@ -69,6 +70,29 @@ def test_no_more_wait_than_may(user, endpoint, sandbox, settings):
     until(lambda: not waiting())
 
     assert len(sandbox.calls) == 1
+
+
+@pytest.mark.covers("R10", "A28")
+@pytest.mark.parametrize(("most", "strangers"), [(1, 1), (4, 2)])
+def test_strangers_fill_no_more_than_half_of_it(monkeypatch, settings, most, strangers):
+    settings.MAGICLINK_MAX_WAITING = most
+    gate = threading.Event()
+    monkeypatch.setattr(approvals, "perform", lambda pk, run: gate.wait(60))
+    dispatcher = ThreadDispatcher()
+    for _ in range(strangers):
+        dispatcher.dispatch_of_stranger(uuid.uuid4())
+
+    with pytest.raises(Busy):
+        dispatcher.dispatch_of_stranger(uuid.uuid4())
+    for _ in range(most - strangers):
+        dispatcher.dispatch(uuid.uuid4())
+    with pytest.raises(Busy):
+        dispatcher.dispatch(uuid.uuid4())
+    gate.set()
+    until(lambda: not waiting())
+    # Who is done makes room.
+    dispatcher.dispatch_of_stranger(uuid.uuid4())
+    until(lambda: not waiting())
 
 
 def test_a_system_without_threads_to_spare_is_busy(user, endpoint, monkeypatch):

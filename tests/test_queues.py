@@ -1,5 +1,8 @@
 """Dispatchers whose workers are elsewhere: what they are given, and what is checked."""
 
+import uuid
+from types import SimpleNamespace
+
 import django
 import pytest
 from celery import Celery, current_app
@@ -145,10 +148,46 @@ def test_a_subclass_has_a_queue_of_its_own(user, endpoint, sandbox, settings):
         backend, queue_name = "phones", "approvals"
 
     approval, _ = ask(user, Own().dispatch)
+    Own().dispatch_of_stranger(approval.pk)
 
     backend = tasks.perform.using(backend="phones", queue_name="approvals")
-    [result] = backend.get_backend().results
-    assert (result.task.queue_name, result.args) == ("approvals", [str(approval.pk)])
+    results = backend.get_backend().results
+    told = [(result.task.queue_name, result.args) for result in results]
+    assert told == [("approvals", [str(approval.pk)])] * 2
+
+
+@pytest.mark.covers("R10", "A28")
+def test_what_strangers_ask_for_may_have_a_queue_of_its_own(settings):
+    backend = f"{BACKENDS}.dummy.DummyBackend"
+    queues = ["default", "strangers"]
+    settings.TASKS = {"default": {"BACKEND": backend, "QUEUES": queues}}
+
+    class Own(tasks.TasksDispatcher):
+        stranger_queue_name = "strangers"
+
+    Own().dispatch(uuid.uuid4())
+    Own().dispatch_of_stranger(uuid.uuid4())
+
+    results = tasks.perform.using(backend="default").get_backend().results
+    assert [result.task.queue_name for result in results] == queues
+
+
+@pytest.mark.covers("R10", "A28")
+def test_what_strangers_ask_for_may_have_a_queue_of_celery(app, monkeypatch):
+    queues = []
+    sent = SimpleNamespace(
+        app=app, apply_async=lambda *args, queue, **_: queues.append(queue)
+    )
+    monkeypatch.setattr(celery, "perform", sent)
+
+    class Own(celery.CeleryDispatcher):
+        stranger_queue = "strangers"
+
+    for dispatcher in (celery.CeleryDispatcher(), Own()):
+        dispatcher.dispatch(uuid.uuid4())
+        dispatcher.dispatch_of_stranger(uuid.uuid4())
+
+    assert queues == [None, None, None, "strangers"]
 
 
 @pytest.mark.covers("R50", "A52")

@@ -12,6 +12,9 @@ from django.utils.module_loading import import_string
 
 from ..backends import MagicLinkBackend
 from ..conf import app_settings
+from ..rules import get_rules
+from .rules import wrong_rules
+from .settings import wrong_values
 
 
 @register(Tags.urls)
@@ -30,6 +33,26 @@ def check_backend(**kwargs: Any) -> Sequence[CheckMessage]:
     ]
 
 
+@register(Tags.security)
+def check_second_step(**kwargs: Any) -> Sequence[CheckMessage]:
+    """Say that a phone cannot be both the only factor and the second one."""
+    if any(wrong_values()) or any(wrong_rules()):
+        return []
+    ways_in = _is_included() or any(map(_is_ours, settings.AUTHENTICATION_BACKENDS))
+    if not ways_in or not _has_second_step():
+        return []
+    return [
+        Error(
+            "A rule asks for the phone as the second step of a login, and "
+            "django_magiclink.phone_login makes it the first.",
+            hint="Leave out the URLs of django_magiclink.phone_login, and "
+            "MagicLinkBackend in AUTHENTICATION_BACKENDS. Or leave out the rule: the "
+            "phone is then the only factor.",
+            id="django_magiclink.E026",
+        )
+    ]
+
+
 @register(Tags.security, deploy=True)
 def check_code(**kwargs: Any) -> Sequence[CheckMessage]:
     """Say what a code that is only shown costs where nothing else is asked for."""
@@ -44,6 +67,10 @@ def check_code(**kwargs: Any) -> Sequence[CheckMessage]:
             id="django_magiclink.W011",
         )
     ]
+
+
+def _has_second_step() -> bool:
+    return any(rule.requirement.purpose == "login" for rule in get_rules())
 
 
 def _is_included() -> bool:

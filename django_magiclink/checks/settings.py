@@ -12,12 +12,12 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from ..attempts import LOGIN_CODE, is_login_code
 from ..client import MideyeClient
 from ..conf import DEFAULT_LIMITS, PREFIX, AppSettings, app_settings
 from ..dispatchers import BaseDispatcher, get_dispatcher
 from ..fields import Sealed
 from ..limits import LIMIT, is_limit
+from ..phone_login.attempts import LOGIN_CODE, is_login_code
 from ..requirements import CODE, MAX_AGE, is_code, is_max_age, is_timeout
 from ..sessions import can_be_searched
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from functools import lru_cache
 from threading import Lock
 
@@ -25,6 +26,14 @@ class BaseDispatcher:
         """
         raise NotImplementedError
 
+    def dispatch_of_stranger(self, pk: uuid.UUID) -> None:
+        """
+        Do the same for what somebody without a login has asked for.
+
+        Here a dispatcher keeps room for the others, whom a stranger must not crowd out.
+        """
+        self.dispatch(pk)
+
     def check(self) -> list[CheckMessage]:
         """Return what ``manage.py check`` should say about this dispatcher."""
         return []
@@ -35,6 +44,13 @@ def get_dispatcher() -> BaseDispatcher:
     # Two of them, made by two first requests, would each count its own waits.
     with _lock:
         return _make(app_settings.DISPATCHER)
+
+
+def dispatch_for(purpose: str) -> Callable[[uuid.UUID], None]:
+    """Return what takes an approval that was asked for with ``purpose``."""
+    dispatcher = get_dispatcher()
+    by_stranger = purpose == "passwordless"
+    return dispatcher.dispatch_of_stranger if by_stranger else dispatcher.dispatch
 
 
 @lru_cache

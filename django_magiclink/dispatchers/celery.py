@@ -28,12 +28,22 @@ class CeleryDispatcher(BaseDispatcher):
 
     What no worker has taken within 30 seconds is never sent. A worker that is killed
     loses what it waits for: those approvals expire at their deadline.
+    ``stranger_queue`` is for a subclass to name: a queue with workers of its own for
+    what strangers have asked for, who could keep all workers waiting.
     """
 
+    stranger_queue: str | None = None
+
     def dispatch(self, pk: uuid.UUID) -> None:
+        self._send(pk, None)
+
+    def dispatch_of_stranger(self, pk: uuid.UUID) -> None:
+        self._send(pk, self.stranger_queue)
+
+    def _send(self, pk: uuid.UUID, queue: str | None) -> None:
         pool = producers[_connection(perform.app)]
         with pool.acquire(block=True, timeout=BROKER_TIMEOUT) as producer:
-            perform.apply_async([str(pk)], producer=producer, retry=False)
+            perform.apply_async([str(pk)], producer=producer, retry=False, queue=queue)
 
     def check(self) -> list[CheckMessage]:
         return [*_check_app(current_app), *_check_visibility(current_app)]

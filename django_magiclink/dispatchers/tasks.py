@@ -29,14 +29,23 @@ class TasksDispatcher(BaseDispatcher):
 
     The workers of django-tasks-db and django-tasks-rq take one task at a time, so as
     many phones ring at once as there are workers. What none of them has taken within 30
-    seconds is never sent. ``backend`` and ``queue_name`` are for a subclass to change.
+    seconds is never sent. ``backend`` and ``queue_name`` are for a subclass to change,
+    and so is ``stranger_queue_name``: a queue with workers of its own for what
+    strangers have asked for, who could keep all workers waiting.
     """
 
     backend = "default"
     queue_name = "default"
+    stranger_queue_name: str | None = None
 
     def dispatch(self, pk: uuid.UUID) -> None:
-        where = perform.using(backend=self.backend, queue_name=self.queue_name)
+        self._enqueue(pk, self.queue_name)
+
+    def dispatch_of_stranger(self, pk: uuid.UUID) -> None:
+        self._enqueue(pk, self.stranger_queue_name or self.queue_name)
+
+    def _enqueue(self, pk: uuid.UUID, queue_name: str) -> None:
+        where = perform.using(backend=self.backend, queue_name=queue_name)
         where.enqueue(str(pk))
 
     def check(self) -> list[CheckMessage]:

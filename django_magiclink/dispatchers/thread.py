@@ -20,6 +20,7 @@ logger = logging.getLogger("django_magiclink")
 class ThreadDispatcher(BaseDispatcher):
     """
     One daemon thread an approval; ``MAGICLINK_MAX_WAITING`` bounds them per process.
+    Strangers get half of that at most.
 
     Nothing survives a restart. What an orderly exit interrupts is marked, and can be
     asked for again; what a kill interrupts reads as expired at its deadline.
@@ -31,6 +32,9 @@ class ThreadDispatcher(BaseDispatcher):
 
     def dispatch(self, pk: uuid.UUID) -> None:
         self._of_this_process().start(pk)
+
+    def dispatch_of_stranger(self, pk: uuid.UUID) -> None:
+        self._of_this_process().start(pk, by_stranger=True)
 
     def _of_this_process(self) -> _Waiters:
         # A forked worker has its parent's objects, but not its parent's threads.
@@ -45,12 +49,19 @@ class _Waiters:
         self.process = os.getpid()
         self._lock = Lock()
         self._waiting: set[uuid.UUID] = set()
+        self._of_strangers: set[uuid.UUID] = set()
         atexit.register(self._give_up)
 
-    def start(self, pk: uuid.UUID) -> None:
+    def start(self, pk: uuid.UUID, *, by_stranger: bool = False) -> None:
+        most = app_settings.MAX_WAITING
         with self._lock:
-            if len(self._waiting) >= app_settings.MAX_WAITING:
+            if len(self._waiting) >= most:
                 raise Busy
+            if by_stranger:
+                # Whoever is logged in always finds the other half.
+                if len(self._of_strangers) >= max(1, most // 2):
+                    raise Busy
+                self._of_strangers.add(pk)
             self._waiting.add(pk)
         try:
             Thread(
@@ -73,6 +84,7 @@ class _Waiters:
     def _leave(self, pk: uuid.UUID) -> None:
         with self._lock:
             self._waiting.discard(pk)
+            self._of_strangers.discard(pk)
 
     def _give_up(self) -> None:
         if self.process != os.getpid():

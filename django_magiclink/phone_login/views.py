@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -32,23 +30,22 @@ from django.views.decorators.http import (
 
 from .. import approvals, pages
 from ..answers import own_view, poll_after
-from ..attempts import Attempt, forget
-from ..backends import MagicLinkBackend
-from ..exceptions import Refused
 from ..sessions import keep_unsaved
 from ..status import Status
-from ..views import start_approval
+from . import budget
+from .attempts import Attempt, forget
 from .forms import NameForm
-from .pace import even
-from .people import find
-
-logger = logging.getLogger("django_magiclink")
+from .pace import SHORT, even
+from .starting import begin
 
 _WORDS = {
     "sent": gettext_lazy("Answer on your phone."),
     "confirming": gettext_lazy("Accept on your phone, then type the code it shows."),
     "accepted": gettext_lazy("Approved."),
     "no_answer": gettext_lazy("There was no answer. Try again in a few minutes."),
+    "other": gettext_lazy(
+        "You are logged in as somebody else. Log out, then log in with your phone."
+    ),
     "cancelled": gettext_lazy(
         "You cancelled. Decline the request if it is on your phone."
     ),
@@ -61,13 +58,10 @@ _WORDS = {
 @sensitive_variables("form")
 def ask(request: HttpRequest) -> HttpResponseBase:
     """Ask who it is, and that user's phone."""
-    if request.user.is_authenticated:
-        return HttpResponseRedirect(_target(request))
     backend = _backend()
     form = NameForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        with even():
-            attempt = _attempt(request, form.cleaned_data["name"], backend)
+        attempt = begin(request, form.cleaned_data["name"], backend)
         response = HttpResponseRedirect(_address("wait", request), status=303)
         attempt.write(response)
         return response
@@ -91,8 +85,8 @@ def status(request: HttpRequest) -> HttpResponseBase:
     if request.method != "POST":
         keep_unsaved(request)
         return _answer(attempt)
-    with even():
-        if attempt is not None:
+    if attempt is not None:
+        with even(SHORT):
             _type(attempt, request.POST.get("code", "").strip())
     if not pages.are_wanted(request):
         return _answer(attempt)
@@ -106,10 +100,11 @@ def status(request: HttpRequest) -> HttpResponseBase:
 def cancel(request: HttpRequest) -> HttpResponseBase:
     """Give the attempt up."""
     attempt = Attempt.read(request)
-    with even():
-        approval = attempt and attempt.approval()
-        if approval is not None:
-            approvals.cancel(approval.pk)
+    if attempt is not None:
+        with even(SHORT):
+            approval = attempt.approval()
+            if approval is not None:
+                approvals.cancel(approval.pk)
     response: HttpResponse
     if pages.are_wanted(request):
         response = HttpResponseRedirect(_address("ask", request), status=303)
@@ -127,30 +122,6 @@ def finish(request: HttpRequest) -> HttpResponseBase:
     return _finish(request, Attempt.read(request))
 
 
-@sensitive_variables()
-def _attempt(request: HttpRequest, name: str, backend: MagicLinkBackend) -> Attempt:
-    earlier = Attempt.read(request)
-    if earlier is not None and earlier.is_for(name):
-        # Sent twice, or by a reload: the phone rings once, and one page is as another.
-        return earlier
-    attempt = Attempt.of(name)
-    try:
-        user = find(name)
-        if user is None or not backend.user_can_authenticate(user):
-            logger.info("Nobody can log in by the name that was given.")
-            return attempt
-        approval, _joined = start_approval(request, attempt.wanted(user), user)
-    except Refused:
-        # It is told in the log, and looks here like a phone that nobody answers.
-        return attempt
-    except Exception as error:
-        # A 500 would say that there is such a user.
-        logger.error("No phone was asked: %s", type(error).__name__)
-        return attempt
-    code = approval.shown_code or attempt.code
-    return replace(attempt, pk=approval.pk, code=code)
-
-
 def _type(attempt: Attempt, code: str) -> None:
     approval = attempt.approval()
     if approval is not None and attempt.left and approval.state == Status.CONFIRMING:
@@ -158,18 +129,27 @@ def _type(attempt: Attempt, code: str) -> None:
 
 
 def _finish(request: HttpRequest, attempt: Attempt | None) -> HttpResponseBase:
-    user = authenticate(request, attempt=attempt)
-    if user is None:
+    approval = attempt.accepted() if attempt is not None else None
+    if attempt is None or approval is None:
         return HttpResponseRedirect(_address("wait", request), status=303)
-    login(request, user)
-    response = HttpResponseRedirect(_target(request), status=303)
+    me = request.user
+    if me.is_authenticated and me.pk != approval.user_id:
+        return _page(request, attempt, "other")
+    user = authenticate(request, attempt=attempt)
+    # What could not be used is too old, or its user has changed: one begins again.
+    target = _target(request) if user else _address("ask", request)
+    if user is not None and not me.is_authenticated:
+        login(request, user)
+    if user is not None:
+        budget.give_back(approval.address, attempt.started)
+    response = HttpResponseRedirect(target, status=303)
     forget(response)
     return response
 
 
 def _state(attempt: Attempt) -> str:
     # Of what the phone has answered, only that it accepted.
-    if attempt.is_accepted():
+    if attempt.accepted() is not None:
         return "accepted"
     if not attempt.left:
         return "no_answer"
@@ -194,13 +174,17 @@ def _body(state: str, attempt: Attempt | None = None) -> dict[str, Any]:
     }
 
 
-def _page(request: HttpRequest, attempt: Attempt | None) -> HttpResponseBase:
+def _page(
+    request: HttpRequest, attempt: Attempt | None, state: str = ""
+) -> HttpResponseBase:
     if attempt is None:
         return HttpResponseRedirect(_address("ask", request), status=303)
-    state = _state(attempt)
-    faces = {"sent": "waiting", "no_answer": "ended"}
+    state = state or _state(attempt)
+    faces = {"sent": "waiting", "no_answer": "ended", "other": "ended"}
+    approval = attempt.accepted() if state == "accepted" else None
     context = {
         "attempt": attempt,
+        "account": approval and approval.user_name,
         "state": faces.get(state, state),
         "outcome": state,
         "message": _WORDS[state],
@@ -210,9 +194,9 @@ def _page(request: HttpRequest, attempt: Attempt | None) -> HttpResponseBase:
     return pages.show(request, "django_magiclink/phone_login_wait.html", 200, **context)
 
 
-def _backend() -> MagicLinkBackend:
+def _backend() -> Any:
     for backend in get_backends():
-        if isinstance(backend, MagicLinkBackend):
+        if getattr(backend, "is_phone_alone", False):
             return backend
     raise ImproperlyConfigured(
         "Logging in with a phone needs "

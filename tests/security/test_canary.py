@@ -179,7 +179,7 @@ def crash(stage, browser, monkeypatch):
     for stage.settings.DEBUG in (False, True):
         # Where a number is at hand only without DEBUG, with which Django shows what it
         # would hide.
-        places = ["views.reverse", "views.get_dispatcher", "challenges.get_token"]
+        places = ["views.reverse", "views.dispatch_for", "challenges.get_token"]
         for place in [*places, *(not stage.settings.DEBUG) * ["asking.mask"]]:
             refused = browser.get(f"/called/?who={place}-{stage.settings.DEBUG}")
             with monkeypatch.context() as patch:

@@ -3,13 +3,24 @@ from base64 import b64decode
 
 import pytest
 import time_machine
-from django.contrib.auth import SESSION_KEY, get_user_model
+from asgiref.sync import async_to_sync
+from django.contrib.auth import SESSION_KEY, aauthenticate, get_user_model
+from django.contrib.auth.signals import user_login_failed
+from django.core import signing
+from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
-from django_magiclink.checks.phone_login import check_backend, check_code
+from django_magiclink.backends import MagicLinkBackend
+from django_magiclink.checks.phone_login import (
+    check_backend,
+    check_code,
+    check_second_step,
+)
+from django_magiclink.conf import DEFAULT_LIMITS
 from django_magiclink.models import Approval, Endpoint, PhoneNumber
-from django_magiclink.phone_login import pace
+from django_magiclink.phone_login import budget, pace
+from django_magiclink.signals import security_notice
 from django_magiclink.status import UNDECIDED, Status
 
 from ..conftest import NUMBER, Browser
@@ -30,6 +41,7 @@ def included(settings, monkeypatch):
     settings.ROOT_URLCONF = site.ROOT_URLCONF
     settings.AUTHENTICATION_BACKENDS = site.AUTHENTICATION_BACKENDS
     monkeypatch.setattr(pace, "STEP", 0.001)
+    cache.clear()
 
 
 @pytest.fixture
@@ -49,6 +61,20 @@ def phone_says(sandbox, answer, status):
 def type_code(browser, code=None, headers=None):
     code = Approval.objects.get().code if code is None else code
     return browser.post(STATUS, {"code": code}, headers=headers)
+
+
+def log_in(browser, sandbox):
+    sandbox.script("manual")
+    begin(browser)
+    phone_says(sandbox, "accept", Status.CONFIRMING)
+    type_code(browser)
+    browser.post(FINISH)
+
+
+def with_second_step(settings):
+    guard = "django_magiclink.middleware.ApprovalMiddleware"
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, guard]
+    settings.MAGICLINK_RULES = [{"all": True, "scope": "login", "max_age": "session"}]
 
 
 def attempt_of(browser):
@@ -134,7 +160,7 @@ def test_what_is_not_accepted_waits_until_the_full_time(
     begin(stranger)
     until(Approval.objects.filter(status=status).exists)
     waiting = stranger.get(STATUS).json()
-    with time_machine.travel(timezone.now().timestamp() + 91, tick=True):
+    with time_machine.travel(timezone.now().timestamp() + 121, tick=True):
         ended = stranger.get(STATUS).json()
         page = stranger.get(WAIT).content.decode()
 
@@ -151,6 +177,16 @@ def nobody(user):
 
 def inactive(user):
     user.is_active = False
+    user.save()
+
+
+def staff(user):
+    user.is_staff = True
+    user.save()
+
+
+def superuser(user):
+    user.is_superuser = True
     user.save()
 
 
@@ -182,7 +218,18 @@ def unreachable(user):
 @pytest.mark.covers("R26", "A30")
 @pytest.mark.parametrize("mode", ["type", "show"])
 @pytest.mark.parametrize(
-    "change", [nobody, inactive, unverified, shared, limited, engaged, unreachable]
+    "change",
+    [
+        nobody,
+        inactive,
+        staff,
+        superuser,
+        unverified,
+        shared,
+        limited,
+        engaged,
+        unreachable,
+    ],
 )
 def test_whoever_cannot_be_asked_looks_like_who_does_not_answer(
     stranger, user, endpoint, sandbox, settings, change, mode
@@ -227,7 +274,7 @@ def walk(browser, name=NUMBER):
     ]
     for body in told:
         # A second may have passed.
-        assert 60 < body.pop("expires_in", 90) <= 90 or body["final"]
+        assert 60 < body.pop("expires_in", 120) <= 120 or body["final"]
     return [
         (
             each.status_code,
@@ -327,7 +374,16 @@ def deleted(user):
 @pytest.mark.covers("R28", "R21")
 @pytest.mark.parametrize(
     "change",
-    [new_password, deactivated, another_number, no_number, not_verified, deleted],
+    [
+        new_password,
+        deactivated,
+        staff,
+        superuser,
+        another_number,
+        no_number,
+        not_verified,
+        deleted,
+    ],
 )
 @pytest.mark.parametrize("when", ["ringing", "accepted"])
 def test_what_changes_while_it_waits_ends_it(
@@ -368,21 +424,50 @@ def test_a_login_with_the_phone_alone_opens_no_guard(
 def test_a_login_with_the_phone_alone_is_no_second_factor(
     stranger, user, endpoint, sandbox, settings
 ):
-    settings.MIDDLEWARE = [
-        *settings.MIDDLEWARE,
-        "django_magiclink.middleware.ApprovalMiddleware",
-    ]
-    settings.MAGICLINK_RULES = [{"all": True, "scope": "login", "max_age": "session"}]
-    sandbox.script("manual")
-    begin(stranger)
-    phone_says(sandbox, "accept", Status.CONFIRMING)
-    type_code(stranger)
-    stranger.post(FINISH)
+    with_second_step(settings)
+    log_in(stranger, sandbox)
+
+    asked = stranger.get("/get_only/")
+    page = stranger.get("/get_only/", headers=HTML)
 
     assert who(stranger) == str(user.pk)
-    assert stranger.get("/get_only/").status_code == 401
+    # There is nothing that a second tap on the same phone could approve.
+    assert (asked.status_code, asked.json()["reason"]) == (401, "login")
+    assert "challenge" not in asked.json()
+    assert "log in with your password" in page.content.decode()
     # No rule is for these, or nobody could log in again.
-    assert stranger.get(ASK).status_code == 302
+    assert stranger.get(ASK).status_code == 200
+
+
+@pytest.mark.covers("R27", "A17")
+def test_a_password_after_the_phone_makes_two_factors(
+    stranger, user, endpoint, sandbox, settings
+):
+    with_second_step(settings)
+    log_in(stranger, sandbox)
+    refused = stranger.get("/get_only/")
+    stranger.login(username="anna", password="secret")
+
+    asked = stranger.get("/get_only/")
+    stranger.approve(asked, sandbox)
+
+    assert refused.json()["reason"] == "login"
+    assert asked.json()["scope"] == "login"
+    # What the view's own guard wants.
+    assert stranger.get("/get_only/").json()["scope"] != "login"
+
+
+@pytest.mark.covers("R27", "A17")
+def test_who_becomes_staff_is_logged_out_of_a_login_with_the_phone_alone(
+    stranger, user, endpoint, sandbox
+):
+    log_in(stranger, sandbox)
+    before = stranger.get("/payroll/").json()
+    superuser(user)
+    after = stranger.get("/payroll/").json()
+
+    assert "challenge" in before
+    assert after["reason"] == "login"
 
 
 @pytest.mark.covers("R16", "A20")
@@ -403,7 +488,8 @@ def test_a_login_leads_to_no_other_site(
 
     assert waiting.redirect_chain == [(WAIT, 303)]
     assert done["Location"] == "/payroll/"
-    assert stranger.get(ASK, {"next": target})["Location"] == "/payroll/"
+    form = stranger.get(ASK, {"next": target}).content.decode()
+    assert 'name="next" value=""' in form
 
 
 def test_who_wanted_a_page_is_led_there(stranger, user, endpoint):
@@ -606,6 +692,34 @@ def test_a_check_finds_that_the_backend_is_missing(settings, backends, urls, sai
     assert [each.id for each in messages] == ["django_magiclink.E025"] * said
 
 
+SECOND_STEP = {"all": True, "scope": "login", "max_age": "session"}
+
+
+@pytest.mark.covers("R27", "A17")
+@pytest.mark.parametrize(
+    ("rules", "backends", "urls", "said"),
+    [
+        ([SECOND_STEP], site.AUTHENTICATION_BACKENDS, site.ROOT_URLCONF, True),
+        ([SECOND_STEP], site.AUTHENTICATION_BACKENDS, "tests.urls", True),
+        ([SECOND_STEP], site.AUTHENTICATION_BACKENDS[:1], site.ROOT_URLCONF, True),
+        ([SECOND_STEP], site.AUTHENTICATION_BACKENDS[:1], "tests.urls", False),
+        ([{"all": True}], site.AUTHENTICATION_BACKENDS, site.ROOT_URLCONF, False),
+        ([{"all": 1}], site.AUTHENTICATION_BACKENDS, site.ROOT_URLCONF, False),
+        ("all", site.AUTHENTICATION_BACKENDS, site.ROOT_URLCONF, False),
+    ],
+)
+def test_a_check_finds_a_phone_that_would_be_both_steps(
+    settings, rules, backends, urls, said
+):
+    settings.MAGICLINK_RULES = rules
+    settings.AUTHENTICATION_BACKENDS = backends
+    settings.ROOT_URLCONF = urls
+
+    messages = check_second_step()
+
+    assert [each.id for each in messages] == ["django_magiclink.E026"] * said
+
+
 @pytest.mark.parametrize(
     ("mode", "urls", "said"),
     [
@@ -694,3 +808,261 @@ def test_the_browser_keeps_neither_the_number_nor_what_scripts_can_read(
     assert (crumb["httponly"], crumb["samesite"]) == (True, "Strict")
     # Not the one to be typed: whoever rang the phone from elsewhere would read it.
     assert json.loads(kept)[3] == ""
+
+
+@pytest.mark.covers("R16", "A20")
+def test_whoever_is_logged_in_gets_the_page_and_is_led_nowhere(stranger, user):
+    stranger.force_login(user, site.AUTHENTICATION_BACKENDS[0])
+
+    # A page that only a user may see sends who may not see it here: no way back.
+    page = stranger.get(ASK, {"next": "/payroll/"})
+
+    assert page.status_code == 200
+    assert "Location" not in page
+
+
+@pytest.mark.covers("R20", "A12")
+@pytest.mark.parametrize("name", ["bertil", "anna"])
+def test_an_attempt_changes_no_session_that_is_logged_in(
+    stranger, user, endpoint, sandbox, name
+):
+    sandbox.script("manual")
+    begin(stranger)
+    phone_says(sandbox, "accept", Status.CONFIRMING)
+    type_code(stranger)
+    get_user_model().objects.create_user("bertil")
+    other = get_user_model().objects.get(username=name)
+    stranger.force_login(other, site.AUTHENTICATION_BACKENDS[0])
+
+    done = stranger.post(FINISH)
+
+    assert who(stranger) == str(other.pk)
+    assert stranger.session["_auth_user_backend"].endswith("ModelBackend")
+    assert done.status_code == (303 if other == user else 200)
+    told = "You are logged in as somebody else." in done.content.decode()
+    assert told == (other != user)
+
+
+@pytest.mark.covers("R21")
+def test_a_logout_ends_what_was_accepted_for_a_login(stranger, user, endpoint, sandbox):
+    sandbox.script("manual")
+    begin(stranger)
+    phone_says(sandbox, "accept", Status.CONFIRMING)
+    type_code(stranger)
+    stranger.force_login(user, site.AUTHENTICATION_BACKENDS[0])
+
+    stranger.post("/logout/")
+    stranger.post(FINISH)
+
+    assert who(stranger) is None
+    assert Approval.objects.get().status == Status.REVOKED
+
+
+@pytest.mark.covers("R05")
+def test_an_acceptance_that_is_too_old_begins_again(stranger, user, endpoint, sandbox):
+    sandbox.script("manual")
+    begin(stranger)
+    phone_says(sandbox, "accept", Status.CONFIRMING)
+    type_code(stranger)
+
+    with time_machine.travel(timezone.now().timestamp() + 320, tick=True):
+        done = stranger.post(FINISH)
+
+    assert done["Location"] == ASK
+    assert stranger.cookies["magiclink_login"].value == ""
+    assert who(stranger) is None
+
+
+@pytest.mark.covers("A30")
+@pytest.mark.parametrize("attempted", [False, True])
+def test_a_login_that_nobody_accepted_is_no_failed_one(
+    stranger, user, endpoint, sandbox, attempted
+):
+    failed = []
+
+    def note(**told):
+        failed.append(told)
+
+    user_login_failed.connect(note)
+    sandbox.script("manual")
+    if attempted:
+        begin(stranger)
+    stranger.post(FINISH)
+    user_login_failed.disconnect(note)
+
+    assert failed == []
+
+
+def test_who_has_no_attempt_keeps_no_worker(stranger, db, monkeypatch):
+    slept = []
+    monkeypatch.setattr(pace.time, "sleep", slept.append)
+
+    stranger.post(STATUS, {"code": "12"})
+    stranger.post(CANCEL)
+
+    assert slept == []
+
+
+@pytest.mark.parametrize("content", [["x"], "x", 5, None, ["a", 1, 2, 3, 4, 5, 6]])
+def test_an_attempt_of_another_release_is_none(stranger, user, content):
+    salt = "django_magiclink.phone_login"
+    stranger.cookies["magiclink_login"] = signing.dumps(content, salt=salt)
+
+    assert stranger.get(WAIT)["Location"] == ASK
+    assert stranger.get(STATUS).status_code == 404
+
+
+@pytest.mark.covers("R20", "A12")
+def test_who_was_given_an_attempt_sees_whose_account_it_is(
+    stranger, user, endpoint, sandbox
+):
+    sandbox.script("manual")
+    begin(stranger)
+    before = stranger.get(WAIT).content.decode()
+    phone_says(sandbox, "accept", Status.CONFIRMING)
+    type_code(stranger)
+
+    after = stranger.get(WAIT).content.decode()
+
+    assert "anna" not in before
+    assert "Continue as anna" in after
+
+
+@pytest.mark.parametrize(
+    ("secure", "path", "domain", "name"),
+    [
+        (True, "/", None, "__Host-magiclink_login"),
+        (False, "/", None, "magiclink_login"),
+        (True, "/app/", None, "magiclink_login"),
+        (True, "/", "example.com", "magiclink_login"),
+    ],
+)
+def test_the_cookie_is_of_this_host_only_where_it_can_be(
+    stranger, user, settings, secure, path, domain, name
+):
+    settings.SESSION_COOKIE_SECURE = secure
+    settings.SESSION_COOKIE_PATH, settings.SESSION_COOKIE_DOMAIN = path, domain
+
+    crumbs = stranger.post(ASK, {"name": "nobody"}).cookies
+    gone = stranger.post(CANCEL).cookies
+
+    assert list(crumbs) == [name]
+    assert bool(crumbs[name]["secure"]) is secure
+    assert (crumbs[name]["path"], crumbs[name]["domain"]) == (path, domain or "")
+    assert (list(gone), gone[name].value) == ([name], "")
+
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+@pytest.mark.parametrize(
+    ("agent", "said"),
+    [
+        (FIREFOX, "Log in as anna. Asked from 127.0.0.1, Firefox."),
+        ("Accept this/1.0", "Log in as anna. Asked from 127.0.0.1."),
+    ],
+)
+def test_the_phone_says_who_asks(user, endpoint, sandbox, agent, said):
+    sandbox.script("manual")
+
+    begin(Browser(headers={"User-Agent": agent}))
+
+    assert Approval.objects.get().text == said
+
+
+def crowd(count):
+    for number in range(count):
+        one = get_user_model().objects.create_user(f"own{number}")
+        columns = {"number": f"+467017407{number:02}", "verified_at": timezone.now()}
+        PhoneNumber.objects.create(user=one, **columns)
+
+
+@pytest.mark.covers("R26", "A30")
+@pytest.mark.parametrize("candidate", [NUMBER, "+46701740699"])
+def test_what_an_address_may_do_depends_on_nobody(
+    user, endpoint, sandbox, settings, candidate
+):
+    settings.MAGICLINK_LIMITS = {"anonymous_per_hour": 4}
+    sandbox.script("manual")
+    crowd(5)
+
+    for name in ["own0", "own1", "own2", candidate, "own3"]:
+        begin(Browser(), name)
+    elsewhere = Browser(REMOTE_ADDR="192.0.2.7")
+    begin(elsewhere, "own4")
+
+    rung = set(Approval.objects.values_list("user_name", flat=True))
+    assert rung - {"anna"} == {"own0", "own1", "own2", "own4"}
+
+
+@pytest.mark.covers("R26")
+def test_who_logs_in_is_not_counted(user, endpoint, sandbox, settings):
+    settings.MAGICLINK_LIMITS = {
+        **dict.fromkeys(DEFAULT_LIMITS),
+        "anonymous_per_hour": 1,
+    }
+
+    for _ in range(2):
+        browser = Browser()
+        log_in(browser, sandbox)
+        Approval.objects.all().delete()
+        sandbox.reset()
+        assert who(browser) == str(user.pk)
+
+
+@pytest.mark.covers("A30")
+def test_what_is_over_the_limit_of_an_address_keeps_no_worker(
+    user, settings, monkeypatch
+):
+    settings.MAGICLINK_LIMITS = {"anonymous_per_hour": 1}
+    slept = []
+    monkeypatch.setattr(pace.time, "sleep", slept.append)
+
+    begin(Browser())
+    begin(Browser())
+
+    assert len(slept) == 1
+
+
+def test_a_cache_that_is_down_keeps_nobody_from_logging_in(
+    stranger, user, endpoint, sandbox, settings, monkeypatch
+):
+    def down(*args, **kwargs):
+        raise ConnectionError
+
+    for name in ("add", "incr", "decr"):
+        monkeypatch.setattr(budget.cache, name, down)
+
+    log_in(stranger, sandbox)
+
+    assert who(stranger) == str(user.pk)
+    assert budget.is_first_today("logins_limited", user.pk)
+
+
+@pytest.mark.covers("A28")
+def test_who_cannot_log_in_as_strangers_ring_the_phone_hears_of_it_once(
+    user, endpoint, sandbox, settings
+):
+    settings.MAGICLINK_LIMITS = {**dict.fromkeys(DEFAULT_LIMITS), "per_day": 1}
+    told = []
+
+    def note(kind, details, **_):
+        told.append((kind, list(details)))
+
+    security_notice.connect(note)
+    sandbox.script("reject")
+    begin(Browser())
+    until(Approval.objects.filter(status=Status.REJECTED).exists)
+    for _ in range(2):
+        begin(Browser())
+    security_notice.disconnect(note)
+
+    assert told == [("logins_limited", ["until"])]
+
+
+def test_no_password_logs_in_by_this_backend_in_an_async_view_either(user, settings):
+    settings.AUTHENTICATION_BACKENDS = site.AUTHENTICATION_BACKENDS[1:]
+    backend = MagicLinkBackend()
+
+    assert async_to_sync(aauthenticate)(username="anna", password="secret") is None
+    assert async_to_sync(backend.aauthenticate)(None) is None

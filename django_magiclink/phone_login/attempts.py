@@ -13,17 +13,19 @@ from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 from django.core import signing
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
 
-from . import texts
-from .binding import NONCE_KEY, bind, session_hash
-from .conf import app_settings
-from .limits import longest_wait
-from .models import Approval
-from .status import Status
-from .wanted import Wanted
+from .. import texts
+from ..binding import NONCE_KEY, bind, session_hash
+from ..conf import app_settings
+from ..limits import longest_wait
+from ..models import Approval
+from ..recording import TYPE_WITHIN
+from ..status import Status
+from ..wanted import Wanted
 
 #: What such an approval is for; no guard looks for it.
 PURPOSE = "passwordless"
@@ -31,10 +33,10 @@ PURPOSE = "passwordless"
 #: What the code of a login may be.
 LOGIN_CODE = '"type" or "show"'
 
-_COOKIE = "magiclink_login"
+_NAME = "magiclink_login"
 _SALT = "django_magiclink.phone_login"
-#: Seconds after the phone's own time: for the typing, or for the answer's way.
-_TYPING, _SLACK = 30, 5
+#: Seconds after the phone's own time, for the answer's way.
+_SLACK = 5
 #: Seconds for which the browser keeps an attempt whose time is up, to say so.
 _KEPT = 300
 
@@ -71,25 +73,26 @@ class Attempt:
             code=str(10 + secrets.randbelow(90)) if mode == "show" else "",
             code_mode=mode,
             started=int(time.time()),
-            seconds=timeout + (_TYPING if mode == "type" else _SLACK),
+            seconds=timeout + (TYPE_WITHIN if mode == "type" else _SLACK),
         )
 
     @classmethod
     def read(cls, request: HttpRequest) -> Attempt | None:
         """Return the attempt that the browser has under way, or that has ended."""
-        signed = request.COOKIES.get(_COOKIE, "")
+        signed = request.COOKIES.get(_cookie(), "")
+        names = ("nonce", "name", "code", "code_mode", "started", "seconds")
         try:
             pk, *rest = signing.loads(signed, salt=_SALT, max_age=_KEPT * 2)
-        except signing.BadSignature:
+            return cls(pk=uuid.UUID(pk), **dict(zip(names, rest, strict=True)))
+        except (signing.BadSignature, ValueError, TypeError):
+            # Not ours, or of another release, whose content differs.
             return None
-        names = ("nonce", "name", "code", "code_mode", "started", "seconds")
-        return cls(pk=uuid.UUID(pk), **dict(zip(names, rest, strict=True)))
 
     def write(self, response: HttpResponseBase) -> None:
         """Give it to the browser."""
         rest = [self.code, self.code_mode, self.started, self.seconds]
         response.set_cookie(
-            _COOKIE,
+            _cookie(),
             signing.dumps([str(self.pk), self.nonce, self.name, *rest], salt=_SALT),
             max_age=self.seconds + _KEPT,
             path=settings.SESSION_COOKIE_PATH,
@@ -119,8 +122,8 @@ class Attempt:
         same = constant_time_compare(self.name, _hashed(name))
         return same and self.left > 0 and self.code_mode == _mode()
 
-    def wanted(self, user: Any) -> Wanted:
-        """Return the approval of ``user`` that finishes it."""
+    def wanted(self, user: Any, asker: str = "") -> Wanted:
+        """Return the approval of ``user`` that finishes it, asked for by ``asker``."""
         return Wanted(
             purpose=PURPOSE,
             scope=PURPOSE,
@@ -128,7 +131,7 @@ class Attempt:
             endpoint="",
             timeout=longest_wait(PURPOSE, app_settings.TIMEOUT),
             code=self.code_mode,
-            text=texts.render(_("Log in as {user}."), {"user": user.get_username()}),
+            text=_text(user, asker),
             session_hash=session_hash(self._session()),
             binding=bind(
                 purpose=PURPOSE,
@@ -143,16 +146,17 @@ class Attempt:
 
     def approval(self) -> Approval | None:
         """Return the approval that was asked for, if one was."""
+        return self._rows().first()
+
+    def accepted(self) -> Approval | None:
+        """Return it if the phone has accepted, and its code was typed."""
+        # Nothing is read of one that is not: it takes as long as one that is not there.
+        return self._rows().filter(status=Status.ACCEPTED).first()
+
+    def _rows(self) -> QuerySet[Approval]:
         rows = Approval.objects.primary().select_related("user")
         mine = rows.filter(pk=self.pk, purpose=PURPOSE)
-        return mine.filter(session_hash=session_hash(self._session())).first()
-
-    def is_accepted(self) -> bool:
-        """Tell whether the phone has accepted, and its code was typed."""
-        rows = Approval.objects.primary().filter(pk=self.pk, purpose=PURPOSE)
-        mine = rows.filter(session_hash=session_hash(self._session()))
-        # Nothing is read of one that is not: it takes as long as one that is not there.
-        return mine.filter(status=Status.ACCEPTED).exists()
+        return mine.filter(session_hash=session_hash(self._session()))
 
     def _session(self) -> SessionBase:
         # In memory: the site's own session begins with the login, under another nonce.
@@ -164,11 +168,22 @@ class Attempt:
 def forget(response: HttpResponseBase) -> None:
     """Let the browser forget its attempt."""
     response.delete_cookie(
-        _COOKIE,
+        _cookie(),
         path=settings.SESSION_COOKIE_PATH,
         domain=settings.SESSION_COOKIE_DOMAIN,
         samesite="Strict",
     )
+
+
+def _cookie() -> str:
+    # With the prefix a browser takes it from this host only: not from a neighbour that
+    # would plant an attempt of its own, and not over plain HTTP.
+    host_only = (
+        settings.SESSION_COOKIE_SECURE
+        and settings.SESSION_COOKIE_PATH == "/"
+        and not settings.SESSION_COOKIE_DOMAIN
+    )
+    return f"__Host-{_NAME}" if host_only else _NAME
 
 
 def _mode() -> str:
@@ -182,6 +197,13 @@ def _mode() -> str:
 def is_login_code(value: object) -> bool:
     """Tell whether ``value`` can be the code of a login: typed, or shown."""
     return value in ("type", "show")
+
+
+def _text(user: Any, asker: str) -> str:
+    names = {"user": user.get_username(), "asker": asker}
+    if asker:
+        return texts.render(_("Log in as {user}. Asked from {asker}."), names)
+    return texts.render(_("Log in as {user}."), names)
 
 
 def _hashed(name: str) -> str:
