@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from django.contrib.auth import BACKEND_SESSION_KEY, load_backend
 from django.db import router, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
 from . import notices
+from .identities import is_phone_alone
 from .models import Approval, Bypass
 from .models.bypass import BypassQuerySet
 from .signals import bypass_changed
@@ -78,8 +78,7 @@ def _may_be_for(request: HttpRequest, wanted: Wanted) -> bool:
     if not request.user.is_active:
         return False
     # Without the phone, a login by the phone alone would be a login by nothing.
-    backend = load_backend(request.session[BACKEND_SESSION_KEY])
-    return not getattr(backend, "is_phone_alone", False)
+    return not is_phone_alone(request.session)
 
 
 def _grant(user: Any, wanted: Wanted) -> Approval:

@@ -17,7 +17,6 @@ from django.http import (
 )
 from django.shortcuts import resolve_url
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_protect
@@ -30,6 +29,7 @@ from django.views.decorators.http import (
 
 from .. import approvals, pages
 from ..answers import own_view, poll_after
+from ..bodies import is_on_this_site
 from ..sessions import keep_unsaved
 from ..status import Status
 from . import budget
@@ -206,10 +206,7 @@ def _backend() -> Any:
 
 def _next(request: HttpRequest) -> str:
     url = request.POST.get("next", request.GET.get("next", ""))
-    allowed = url_has_allowed_host_and_scheme(
-        url, {request.get_host()}, require_https=request.is_secure()
-    )
-    return url if allowed else ""
+    return url if is_on_this_site(request, url) else ""
 
 
 def _target(request: HttpRequest) -> str:
