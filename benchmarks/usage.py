@@ -26,4 +26,12 @@ def cpu(pid):
 def files(pid, suffix):
     """Return how many files are open whose names end so."""
     opened = Path(f"/proc/{pid}/fd").iterdir()
-    return sum(os.path.realpath(each).endswith(suffix) for each in opened)
+    return sum(_target(each).endswith(suffix) for each in opened)
+
+
+def _target(link):
+    try:
+        return os.readlink(link)
+    except OSError:
+        # Closed meanwhile.
+        return ""
