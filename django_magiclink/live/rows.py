@@ -60,4 +60,11 @@ def _changed(pks: Set[uuid.UUID]) -> Set[uuid.UUID]:
     waits = rows.filter(status__in=UNANSWERED, deadline__gte=timezone.now())
     if len(pks) <= FEW:
         waits = waits.filter(pk__in=pks)
-    return pks - set(waits.values_list("pk", flat=True))
+    connection = connections[rows.db]
+    query = waits.values_list("pk").query
+    with connection.cursor() as cursor:
+        # As the database has them: thousands of UUIDs cost more than the query.
+        cursor.execute(*query.get_compiler(rows.db).as_sql())
+        waiting = {stored for (stored,) in cursor.fetchall()}
+    stored_as = Approval._meta.pk.get_db_prep_value
+    return {pk for pk in pks if stored_as(pk, connection) not in waiting}
