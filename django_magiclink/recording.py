@@ -102,11 +102,12 @@ def _refusals(pks: Collection[Any]) -> dict[Any, type[Refused]]:
         purpose: PhoneNumber.objects.of_all(users, purpose)
         for purpose in {approval.purpose for approval in whose}
     }
-    return {
-        approval.pk: refused
-        for approval, user in whose.items()
-        if (refused := refusal(approval, user, numbers[approval.purpose]))
-    }
+    found = {}
+    # No comprehension: its frame would show the numbers in an error report.
+    for approval, user in whose.items():
+        if refused := refusal(approval, user, numbers[approval.purpose]):
+            found[approval.pk] = refused
+    return found
 
 
 def _change(answer: Recording, refused: type[Refused] | None, now: datetime) -> _Change:

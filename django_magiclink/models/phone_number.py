@@ -47,7 +47,7 @@ class PhoneNumberManager(models.Manager["PhoneNumber"]):
         except KeyError:
             raise NoPhone from None
 
-    @sensitive_variables("number", "numbers")
+    @sensitive_variables("number", "numbers", "read", "found")
     def of_all(
         self, users: Collection[Any], purpose: str = "step-up"
     ) -> dict[Any, str]:
@@ -63,7 +63,12 @@ class PhoneNumberManager(models.Manager["PhoneNumber"]):
         else:
             look_up = import_string(lookup) if isinstance(lookup, str) else lookup
             numbers = ((user.pk, look_up(user)) for user in users)
-        return {pk: number for pk, given in numbers if (number := _read(pk, given))}
+        found = {}
+        # No comprehension: its frame would show a number in an error report.
+        for pk, number in numbers:
+            if read := _read(pk, number):
+                found[pk] = read
+        return found
 
     def verified(self, user: Any) -> models.QuerySet[PhoneNumber]:
         """Return the row of ``user``, if its number counts."""
