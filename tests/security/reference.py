@@ -44,7 +44,12 @@ class Reference:
     def log_in(self, browser, user):
         session = self.browsers[browser]
         kept = session and (session.user, session.password) == (user, user.password)
-        if not kept:
+        # Nobody knows who began one in which nothing was ever approved.
+        approved = any(
+            asked.offer.session is session and asked.state == "accepted"
+            for asked in self.asked
+        )
+        if not (kept and approved):
             self.browsers[browser] = Session(user, user.password)
 
     def log_out(self, browser):
