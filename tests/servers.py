@@ -109,7 +109,7 @@ class PostgreSQL(Database):
 
     OPTIONS = (
         "listen_addresses=",
-        "max_connections=100",
+        "max_connections=300",
         "fsync=off",
         "full_page_writes=off",
         "synchronous_commit=off",

@@ -203,6 +203,17 @@ def test_perform_runs_its_steps_where_it_is_told(user, endpoint, sandbox):
     assert [later for _, later in steps] == [False, False, True]
 
 
+def test_a_dispatcher_of_a_project_keeps_no_room_unless_it_wants_to():
+    taken = []
+
+    class Own(BaseDispatcher):
+        dispatch = staticmethod(taken.append)
+
+    Own().dispatch_of_stranger("an id")
+
+    assert taken == ["an id"]
+
+
 def test_a_dispatcher_of_a_project_says_nothing_unless_it_wants_to():
     assert BaseDispatcher().check() == []
 

@@ -624,6 +624,12 @@ def test_an_acceptance_grants_nothing_if_the_phone_is_not_the_users_any_more(
     assert approval.live_slot is None
 
 
+def test_of_an_approval_of_nobody_nobody_hears(user):
+    approval = Approval.objects.create(status=Status.CONFIRMING, code="12")
+
+    assert approvals.confirm(approval.pk, "12")
+
+
 def test_cancelling_before_the_call_has_left_frees_the_phone(user, endpoint):
     approval, _ = ask(user)
 

@@ -15,8 +15,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_magiclink import approvals, events, notices, retention
-from django_magiclink.models import ApiKey, Approval
+from django_magiclink import approvals, bypasses, events, notices, retention
+from django_magiclink.models import ApiKey, Approval, Bypass
 from django_magiclink.signals import approval_changed, key_changed, key_expiring
 from django_magiclink.status import Status
 
@@ -198,6 +198,17 @@ def test_what_ends_by_itself_is_by_nobody(user, heard):
     approvals.revoke(user)
 
     assert "by" not in heard.events[0]
+
+
+def test_a_login_without_the_phone_is_allowed_and_ended_in_events(user, heard):
+    bypass = Bypass(user=user, reason="The phone was lost.")
+
+    bypasses.allow(bypass, user)
+    bypasses.end(Bypass.objects.all(), user)
+
+    made, ended = [each for each in heard.events if each["event"] == "bypass"]
+    assert (made["outcome"], ended["outcome"]) == ("allowed", "ended")
+    assert (made["by"], made["reason"]) == (user.pk, "The phone was lost.")
 
 
 def test_a_report_is_one_event(browser, endpoint, sandbox, heard):
