@@ -16,8 +16,8 @@ from django.views.decorators.debug import sensitive_variables
 from . import notices
 from .client import GRACE, MideyeClient, Texts
 from .exceptions import CallError, NotSent, Refused
-from .models import ApiKey, Approval, Endpoint, PhoneNumber
-from .recording import Outcome, Recording, refusal
+from .models import ApiKey, Approval, Endpoint
+from .recording import Outcome, Recording, number_of
 from .status import Status
 
 logger = logging.getLogger("django_magiclink")
@@ -81,18 +81,9 @@ def _give_up(pk: uuid.UUID, kind: str) -> None:
     )
 
 
-@sensitive_variables("numbers")
-def _number(approval: Approval) -> str:
-    users = [] if approval.user is None else [approval.user]
-    numbers = PhoneNumber.objects.of_all(users, approval.purpose)
-    if refused := refusal(approval, approval.user, numbers):
-        raise refused
-    return numbers[approval.user_id]
-
-
 @sensitive_variables("number")
 def _prepare(approval: Approval) -> _Call:
-    number = _number(approval)
+    number = number_of(approval)
     endpoint = Endpoint.objects.of_approval(approval.endpoint_id)
     key = endpoint.key(approval.purpose)
     with translation.override(approval.language or None):
@@ -113,26 +104,27 @@ def _ask(call: _Call) -> Outcome:
             call.number, timeout=call.timeout, texts=call.texts
         )
     except NotSent as error:
-        return _failed(error.kind, over=True, sent=None)
+        return _failed(error.kind, live_slot=None, sent=None)
     except CallError as error:
-        return _failed(error.kind, over=False)
+        return _failed(error.kind)
     except Exception as error:
         # Only the type: whatever broke may have the number in its text.
         logger.error("The call broke: %s", type(error).__name__)
-        return _failed("error", over=False)
-    columns = {
+        return _failed("error")
+    columns: dict[str, Any] = {
         "answer_code": answer.code,
         "http_status": answer.http_status,
         "error_kind": answer.error_kind,
     }
     if answer.documented:
-        columns["answered"] = timezone.now()
-    return Outcome(status=answer.status, over=answer.documented, columns=columns)
+        # The phone can no longer be answered, so another may be asked.
+        columns |= {"answered": timezone.now(), "live_slot": None}
+    return Outcome(status=answer.status, columns=columns)
 
 
-def _failed(kind: str, *, over: bool, **columns: Any) -> Outcome:
+def _failed(kind: str, **columns: Any) -> Outcome:
     columns |= {"answer_code": "", "http_status": None, "error_kind": kind}
-    return Outcome(status=Status.FAILED, over=over, columns=columns)
+    return Outcome(status=Status.FAILED, columns=columns)
 
 
 def _follow(call: _Call, outcome: Outcome, status: Status | None) -> None:

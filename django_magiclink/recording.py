@@ -33,8 +33,6 @@ class Outcome:
     """What became of a call, and the columns that say so."""
 
     status: Status
-    #: Whether the phone can no longer be answered, so that another may be asked.
-    over: bool
     columns: dict[str, Any]
 
 
@@ -58,11 +56,24 @@ class Recording:
         return record(steps)
 
 
+@sensitive_variables("numbers")
+def number_of(approval: Approval) -> str:
+    """
+    Return the number that was asked for, if it is still the user's.
+
+    Raise a :exc:`~django_magiclink.exceptions.Refused` if it is not.
+    """
+    users = [] if approval.user is None else [approval.user]
+    numbers = PhoneNumber.objects.of_all(users, approval.purpose)
+    if refused := _refusal(approval, approval.user, numbers):
+        raise refused
+    return numbers[approval.user_id]
+
+
 @sensitive_variables("number", "numbers")
-def refusal(
+def _refusal(
     approval: Approval, user: Any, numbers: dict[Any, str]
 ) -> type[Refused] | None:
-    """Say why ``approval`` is none of ``user`` and of their number, if it is not."""
     if user is None or not user.is_active:
         return Inactive
     number = numbers.get(user.pk)
@@ -105,7 +116,7 @@ def _refusals(pks: Collection[Any]) -> dict[Any, type[Refused]]:
     found = {}
     # No comprehension: its frame would show the numbers in an error report.
     for approval, user in whose.items():
-        if refused := refusal(approval, user, numbers[approval.purpose]):
+        if refused := _refusal(approval, user, numbers[approval.purpose]):
             found[approval.pk] = refused
     return found
 
@@ -113,8 +124,6 @@ def _refusals(pks: Collection[Any]) -> dict[Any, type[Refused]]:
 def _change(answer: Recording, refused: type[Refused] | None, now: datetime) -> _Change:
     status, columns = answer.outcome.status, dict(answer.outcome.columns)
     columns.pop("answered", None)
-    if answer.outcome.over:
-        columns["live_slot"] = None
     if refused is not None:
         status, columns["error_kind"] = Status.FAILED, refused.reason
     elif status == Status.ACCEPTED and answer.approval.code_mode == "type":
@@ -141,8 +150,6 @@ def _record_late(answer: Recording) -> None:
     pk, outcome = answer.approval.pk, answer.outcome
     logger.warning("Approval %s: a late %s is ignored.", pk, outcome.status.value)
     columns = outcome.columns | {"answered": timezone.now()}
-    if outcome.over:
-        columns["live_slot"] = None
     if not Approval.objects.advance(pk, Status.EXPIRED, **columns):
         # Cancelled meanwhile: the status stays, and why it was; the audit hears of the
         # answer.

@@ -19,7 +19,7 @@ from .bodies import Body
 from .conf import app_settings
 from .digests import digest
 from .models import Approval
-from .models.approval import SKEW
+from .models.moves import SKEW
 from .requirements import Requirement, are_names
 from .status import Status
 

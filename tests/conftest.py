@@ -13,6 +13,8 @@ from django_magiclink.models import ApiKey, Approval, Endpoint, PhoneNumber
 from django_magiclink.sandbox import Sandbox
 from django_magiclink.status import UNDECIDED
 
+from .browsers import launched
+from .demo import Demo
 from .models import Run
 from .servers import PostgreSQL, Sites
 
@@ -100,6 +102,32 @@ def _undone_on_postgres(on_postgres):
 def database(request):
     """SQLite, or whichever database the tests run on, and PostgreSQL."""
     request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The example bank, as ``manage.py demo`` runs it."""
+    with Demo(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="module")
+def chrome():
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def phone(demo, chrome):
+    """The page of the bank's phone."""
+    context = chrome.new_context()
+    phone = context.new_page()
+    phone.goto(demo.phone)
+    yield phone
+    # What a test leaves ringing would keep the phone from being asked in the next.
+    while phone.goto(demo.phone) and phone.locator("[value=reject]").count():
+        phone.locator("[value=reject]").first.click()
+    context.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import pytest
 
 from .admin_walk import OURS, AdminWalk
 from .browsers import launched
-from .demo import Demo
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.covers("R32", "R33", "A54")]
 
@@ -18,12 +17,6 @@ auditor = User.objects.create_user("auditor", password="look-only", is_staff=Tru
 looks = Permission.objects.filter(codename__startswith="view_")
 auditor.user_permissions.set(looks.exclude(codename="view_dashboard"))
 """
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    with Demo(tmp_path_factory.mktemp("demo")) as demo:
-        yield demo
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Error, expect
 
-from .browsers import launched
 from .demo import Demo
 from .deployments import DEPLOYMENTS, Deployment
 
@@ -34,12 +33,6 @@ def demo(request, tmp_path_factory):
         yield demo
 
 
-@pytest.fixture(scope="module")
-def chrome():
-    with launched() as browser:
-        yield browser
-
-
 @pytest.fixture(params=[True, False], ids=["script", "no script"])
 def page(request, demo, chrome):
     context = chrome.new_context(java_script_enabled=request.param)
@@ -51,18 +44,6 @@ def page(request, demo, chrome):
     yield page
     context.close()
     assert page.wrong == []
-
-
-@pytest.fixture
-def phone(demo, chrome):
-    context = chrome.new_context()
-    phone = context.new_page()
-    phone.goto(demo.phone)
-    yield phone
-    # What a test leaves ringing would keep the phone from being asked in the next.
-    while phone.goto(demo.phone) and phone.locator("[value=reject]").count():
-        phone.locator("[value=reject]").first.click()
-    context.close()
 
 
 def log_in(page, demo):

@@ -1,6 +1,5 @@
 import os
 import threading
-import time
 import uuid
 
 import pytest
@@ -13,17 +12,10 @@ from django_magiclink.exceptions import Busy
 from django_magiclink.models import Approval
 from django_magiclink.status import Status
 
+from .servers import until
 from .test_lifecycle import ask, state
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def until(condition):
-    for _ in range(500):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("It never came to be.")
 
 
 def waiting():

@@ -37,12 +37,6 @@ VENDOR = ROOT / "example_project/static/example_project/vendor"
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    with Demo(tmp_path_factory.mktemp("demo")) as demo:
-        yield demo
-
-
-@pytest.fixture(scope="module")
 def anna(demo):
     with Visitor(demo, "anna") as anna:
         yield anna

@@ -10,7 +10,7 @@ from http.cookies import SimpleCookie
 import pytest
 from playwright.sync_api import Route, expect
 
-from .browsers import hide, launched
+from .browsers import hide
 from .servers import until
 from .test_live import HOSTILE
 
@@ -26,12 +26,6 @@ def sandbox(mideye):
     mideye.script("manual")
     yield mideye
     mideye.reset()
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    with launched() as browser:
-        yield browser
 
 
 class Waiting:

@@ -3,7 +3,6 @@
 import pytest
 from playwright.sync_api import expect
 
-from .browsers import launched
 from .demo import Demo
 
 pytestmark = pytest.mark.needs("chromium")
@@ -13,12 +12,6 @@ pytestmark = pytest.mark.needs("chromium")
 def demo(tmp_path_factory):
     with Demo(tmp_path_factory.mktemp("demo"), SECOND_FACTOR="on") as demo:
         yield demo
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture(params=[True, False], ids=["script", "no script"])

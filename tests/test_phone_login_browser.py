@@ -7,26 +7,12 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import expect
 
-from .browsers import launched
-from .demo import Demo
 from .servers import until
 
 pytestmark = pytest.mark.needs("chromium")
 
 ANNA = "+46 70 174 06 05"
 NOBODY = "+46 70 174 06 99"
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    with Demo(tmp_path_factory.mktemp("demo")) as demo:
-        yield demo
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    with launched() as browser:
-        yield browser
 
 
 def opened(chrome, demo, **options):
@@ -48,17 +34,6 @@ def page(request, chrome, demo):
     page.context.close()
     assert page.wrong == []
     assert not [said for said in page.said if "Content Security Policy" in said]
-
-
-@pytest.fixture
-def phone(demo, chrome):
-    context = chrome.new_context()
-    phone = context.new_page()
-    phone.goto(demo.phone)
-    yield phone
-    while phone.goto(demo.phone) and phone.locator("[value=reject]").count():
-        phone.locator("[value=reject]").first.click()
-    context.close()
 
 
 def ask(page, name):

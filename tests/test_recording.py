@@ -15,7 +15,7 @@ from django_magiclink.recording import Outcome, Recording, record
 from django_magiclink.signals import approval_changed
 from django_magiclink.status import Status
 
-from .test_dispatchers import until
+from .servers import until
 
 NUMBER = "+46701740605"
 
@@ -43,15 +43,14 @@ def answer(approval, status=Status.ACCEPTED, seconds=0):
         "http_status": 200,
         "error_kind": "",
         "answered": timezone.now() - timedelta(seconds=seconds),
+        "live_slot": None,
     }
-    return Recording(
-        approval=approval, outcome=Outcome(status=status, over=True, columns=columns)
-    )
+    return Recording(approval=approval, outcome=Outcome(status=status, columns=columns))
 
 
 def failure(approval):
     columns = {"answer_code": "", "http_status": None, "error_kind": "timeout"}
-    outcome = Outcome(status=Status.FAILED, over=False, columns=columns)
+    outcome = Outcome(status=Status.FAILED, columns=columns)
     return Recording(approval=approval, outcome=outcome)
 
 

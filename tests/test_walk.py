@@ -5,9 +5,6 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from .browsers import launched
-from .demo import Demo
-
 pytestmark = pytest.mark.needs("chromium")
 
 ADMINS_PHONE = "+46701740606"
@@ -28,18 +25,6 @@ PAGES = [
     "payroll/",
     "accounts/1/close/",
 ]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    with Demo(tmp_path_factory.mktemp("demo")) as demo:
-        yield demo
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    with launched() as browser:
-        yield browser
 
 
 class Visit:

@@ -39,7 +39,7 @@ def check_second_step(**kwargs: Any) -> Sequence[CheckMessage]:
     if any(wrong_values()) or any(wrong_rules()):
         return []
     ways_in = _is_included() or any(map(_is_ours, settings.AUTHENTICATION_BACKENDS))
-    if not ways_in or not _has_second_step():
+    if not ways_in or not any(rule.for_login for rule in get_rules()):
         return []
     return [
         Error(
@@ -67,10 +67,6 @@ def check_code(**kwargs: Any) -> Sequence[CheckMessage]:
             id="django_magiclink.W011",
         )
     ]
-
-
-def _has_second_step() -> bool:
-    return any(rule.requirement.purpose == "login" for rule in get_rules())
 
 
 def _is_included() -> bool:

@@ -18,8 +18,8 @@ from django_magiclink import (
     wanted,
 )
 from django_magiclink.models import Approval
-from django_magiclink.models import approval as rows
-from django_magiclink.models.approval import ApprovalQuerySet
+from django_magiclink.models import moves as rows
+from django_magiclink.models.moves import ApprovalQuerySet
 from django_magiclink.status import TRANSITIONS, Status
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from django_magiclink import approvals, client, recording, wanted
 from django_magiclink.client import Answer
-from django_magiclink.models.approval import ApprovalQuerySet
+from django_magiclink.models.moves import ApprovalQuerySet
 from django_magiclink.sandbox import Sandbox
 from django_magiclink.status import Status
 
