@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from .demo import ROOT, Demo
+from .servers import until
 
 pytestmark = pytest.mark.processes
 
@@ -92,14 +93,6 @@ class Visitor(requests.Session):
         return self.send_form("magiclink/start/", **dict(reversed(fields)))
 
 
-def wait_for(condition):
-    end = time.monotonic() + 10
-    while not (found := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    return found
-
-
 def ringing(phone):
     """Return what the phone's page would post, if it rings."""
     with requests.get(phone) as page:
@@ -110,7 +103,7 @@ def ringing(phone):
 
 def accept(phone):
     """Tap Accept once the phone rings, and return what it showed."""
-    action, prompt = wait_for(lambda: ringing(phone)).groups()
+    action, prompt = until(lambda: ringing(phone)).groups()
     origin = phone.partition("/phone/")[0]
     with (
         requests.get(phone) as shown,
@@ -160,7 +153,7 @@ def test_an_approval_opens_a_guarded_page(demo, admin, page):
     rang = ringing(phone)
     admin.ask(refused)
     accept(phone)
-    opened = wait_for(lambda: admin.open(f"{page}/"))
+    opened = until(lambda: admin.open(f"{page}/"))
 
     assert refused.status_code == 401
     assert not rang
@@ -194,7 +187,7 @@ def test_a_transfer_is_booked_once_after_its_approval(demo, anna):
     refused = anna.send_form("transfer/", **fields)
     anna.ask(refused)
     shown = accept(demo.phone)
-    paid = wait_for(lambda: anna.send_form("transfer/", **fields))
+    paid = until(lambda: anna.send_form("transfer/", **fields))
     again = anna.send_form("transfer/", **fields)
 
     assert refused.status_code == again.status_code == 401
@@ -211,7 +204,7 @@ def test_an_account_is_closed_after_its_approval(demo, admin):
     asked = admin.open(path)
     admin.ask(admin.send_form(path))
     shown = accept(demo.phone_of(ADMINS_PHONE))
-    closed = wait_for(lambda: admin.send_form(path))
+    closed = until(lambda: admin.send_form(path))
 
     assert "Account 5521-000001 and its transfers are deleted" in asked.text
     assert "Close account 5521-000001, which holds 1000.00 SEK" in shown
@@ -238,7 +231,7 @@ def approved(visitor, phone, send):
     assert refused.status_code == 401
     visitor.ask(refused)
     shown = accept(phone)
-    return shown, wait_for(lambda: done if (done := send()).ok else None)
+    return shown, until(lambda: done if (done := send()).ok else None)
 
 
 def test_a_rule_guards_all_pages_of_the_cards(demo, anna):
@@ -302,7 +295,7 @@ def test_a_standing_order_is_stopped_through_the_api(demo, anna):
     problem = refused.json()
     anna.send_form("magiclink/start/", challenge=problem["challenge"])
     shown = accept(demo.phone)
-    wait_for(lambda: stop(anna, order).status_code == 204)
+    until(lambda: stop(anna, order).status_code == 204)
 
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert problem["text"] == "Stop paying 320.00 SEK a month to Rowing Club"
@@ -374,7 +367,7 @@ def test_htmx_gets_the_row_of_the_invoice_that_was_paid(demo, anna):
 
     anna.send_form("magiclink/start/", challenge=pay().json()["challenge"])
     shown = accept(demo.phone)
-    row = wait_for(lambda: done if (done := pay()).ok else None)
+    row = until(lambda: done if (done := pay()).ok else None)
 
     assert "Pay 96.00 SEK to Åsa’s Bakery" in shown
     assert row.text.startswith("<li>")
@@ -564,7 +557,7 @@ def test_it_stops_cleanly_while_a_phone_rings(own_demo, number):
     own_demo.start()
     with Visitor(own_demo, "anna") as anna:
         anna.ask(anna.open("payroll/"))
-        wait_for(lambda: ringing(own_demo.phone))
+        until(lambda: ringing(own_demo.phone))
 
         began = time.monotonic()
         code = own_demo.stop(number)
@@ -584,14 +577,14 @@ def test_it_stops_cleanly_while_a_phone_rings(own_demo, number):
 def test_a_second_start_works_whatever_rang_at_the_end_of_the_first(own_demo):
     with own_demo, Visitor(own_demo, "anna") as anna:
         anna.ask(anna.open("payroll/"))
-        wait_for(lambda: ringing(own_demo.phone))
+        until(lambda: ringing(own_demo.phone))
     with own_demo, Visitor(own_demo, "admin") as admin:
         with closing(sqlite3.connect(own_demo.database)) as database:
             query = "SELECT live_slot FROM django_magiclink_approval"
             slots = database.execute(query).fetchall()
         admin.ask(admin.open("payroll/"))
         accept(own_demo.phone_of(ADMINS_PHONE))
-        opened = wait_for(lambda: admin.open("payroll/"))
+        opened = until(lambda: admin.open("payroll/"))
 
     assert slots == [(None,)]
     assert admin.landed.text.count('class="balance"') == 1
