@@ -37,11 +37,11 @@ def extracted(package=PACKAGE):
 
 
 def refreshed(catalogue, marked):
-    """Return ``catalogue`` with the strings in ``marked`` and no others, by their text."""
+    """Return ``catalogue`` with the strings in ``marked`` alone, in their order."""
     catalogue.merge(marked)
     for entry in catalogue.obsolete_entries():
         catalogue.remove(entry)
-    catalogue.sort(key=lambda entry: entry.msgid)
+    catalogue.sort(key=lambda entry: entry.msgid_with_context)
     return catalogue
 
 

@@ -8,6 +8,7 @@ _PLACEHOLDERS = re.compile(r"%\(\w+\)[a-z]|%[a-z%]|\{\w*\}")
 #: Of a template: what no browser shows, and what is translated or comes from elsewhere.
 _NOT_WORDS = re.compile(
     r"\{%\s*comment.*?endcomment\s*%\}"
+    r"|\{%\s*block bodyclass.*?endblock\s*%\}"
     r"|\{%\s*blocktranslate.*?endblocktranslate\s*%\}"
     r"|\{%.*?%\}|\{\{.*?\}\}",
     re.DOTALL,

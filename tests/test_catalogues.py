@@ -27,9 +27,7 @@ SWEDISH = [
     ),
 ]
 
-languages = pytest.mark.parametrize(
-    "path", CATALOGUES, ids=lambda path: path.parts[-3]
-)
+languages = pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
 from .. import health
@@ -40,7 +40,10 @@ class EndpointAdmin(admin.ModelAdmin):
     ]
     fieldsets = [
         (None, {"fields": ["name", "base_url", "endpoint_name", "ca_certificate"]}),
-        (gettext_lazy("Use"), {"fields": ["enabled", "is_default", "timeout"]}),
+        (
+            pgettext_lazy("heading", "Use"),
+            {"fields": ["enabled", "is_default", "timeout"]},
+        ),
         (
             gettext_lazy("On the phone"),
             {

@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from .. import health
 from ..locks import in_force
@@ -113,7 +113,7 @@ def _shares(outcomes: Counter[str]) -> Figures:
         "keys": Outcome.values,
         "values": [outcomes[each] for each in Outcome],
     }
-    columns = [_("Outcome"), _("Approvals"), _("Share")]
+    columns = [_("Outcome"), _("Approvals"), pgettext("column", "Share")]
     return card("shares", _("Outcomes"), columns, rows, chart=chart)
 
 

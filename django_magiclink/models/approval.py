@@ -52,9 +52,7 @@ class Approval(models.Model):
     #: What the deletion of the user blanks.
     PERSONAL = ("user_name", "masked_number", "address", "user_agent", "text")
 
-    id = models.UUIDField(
-        _("id"), primary_key=True, default=uuid.uuid4, editable=False
-    )
+    id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         forget_user,
