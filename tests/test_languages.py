@@ -171,7 +171,7 @@ def test_problems_and_statuses_are_in_the_language_of_who_reads_them(
     limited = start(browser, browser.get(f"{PAY}&again=1", headers=SWEDISH))
 
     assert refused.json()["title"] == "Det här behöver ditt godkännande."
-    assert limited.json()["title"] == "Din telefon kan inte tillfrågas än."
+    assert limited.json()["title"] == "Det går inte att skicka till din telefon än."
     for language, message in [
         (SWEDISH, "Svara på telefonen."),
         (ENGLISH, "Answer on your phone."),
