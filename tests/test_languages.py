@@ -9,6 +9,7 @@ from datetime import timedelta
 import polib
 import pytest
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.http import HttpResponse
 from django.urls import include, path
@@ -73,7 +74,7 @@ def site(settings, tmp_path, unlimited):
     ]
     own = {
         "Pay {amount} SEK to {payee}": "Betala {amount} kr till {payee}",
-        "Approve": "Godkänn",
+        "Harbour Bank": "Hamnbanken",
     }
     catalogue = polib.POFile()
     catalogue.metadata = {"Content-Type": "text/plain; charset=utf-8"}
@@ -148,16 +149,27 @@ def test_a_worker_in_another_process_says_to_the_phone_what_the_page_said(
     assert browser.get(PAY, headers=SWEDISH).text == "Paid"
 
 
-def test_an_endpoints_own_texts_are_looked_up_in_the_projects_translations(
+def test_an_endpoints_own_texts_are_looked_up_in_the_translations(
     site, browser, endpoint, sandbox
 ):
-    Endpoint.objects.update(accept_button_text="Approve", title_text="Bank")
+    Endpoint.objects.update(
+        title_text="Harbour Bank",
+        accept_button_text="Approve",
+        reject_button_text="Decline",
+        accepted_text="Thanks a lot",
+    )
 
     start(browser, browser.get(PAY, headers=SWEDISH))
 
     sandbox.wait_for_calls(1)
+    shown = {
+        "title-text": "Hamnbanken",
+        "button-accept-text": "Godkänn",
+        "button-reject-text": "Neka",
+        "touch-accept-text": "Thanks a lot",
+    }
     params = sandbox.calls[0].params
-    assert (params["button-accept-text"], params["title-text"]) == ("Godkänn", "Bank")
+    assert {name: params[name] for name in shown} == shown
 
 
 def test_problems_and_statuses_are_in_the_language_of_who_reads_them(
@@ -242,6 +254,16 @@ def test_no_page_of_the_admin_has_a_sentence_in_english(
 
     assert page.status_code == 200
     assert english(page) == []
+
+
+def test_the_admins_history_is_in_the_language_of_who_makes_it(
+    site, administrator, endpoint
+):
+    sent = {"action": "make_default", "_selected_action": endpoint.pk}
+
+    administrator.post("/admin/django_magiclink/endpoint/", sent, headers=SWEDISH)
+
+    assert LogEntry.objects.get().get_change_message() == "Den är nu förvald."
 
 
 @pytest.mark.processes
