@@ -14,6 +14,8 @@ from tempfile import TemporaryDirectory
 import polib
 
 PACKAGE = Path(__file__).parent.parent / "django_magiclink"
+#: What lets gettext refuse a translation with another placeholder.
+_MARKS = {"%": "python-format", "{": "python-brace-format"}
 CATALOGUES = sorted(PACKAGE.glob("locale/*/LC_MESSAGES/django.po"))
 
 
@@ -33,7 +35,11 @@ def extracted(package=PACKAGE):
             # Those of a project may name folders of its own.
             env={**os.environ, "DJANGO_SETTINGS_MODULE": ""},
         )
-        return polib.pofile(copy / "locale/django.pot")
+        marked = polib.pofile(copy / "locale/django.pot")
+    for entry in marked:
+        # Each version of gettext has marks of its own.
+        entry.flags = [_MARKS[sign] for sign in _MARKS if sign in entry.msgid]
+    return marked
 
 
 def refreshed(catalogue, marked):
