@@ -2,6 +2,7 @@
 
 import html
 import os
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -22,7 +23,7 @@ from django_magiclink.models import Approval, Bypass, Endpoint, PhoneNumber
 from docs.make_catalogues import CATALOGUES
 
 from .servers import PATIENCE, ROOT
-from .test_example import Visitor
+from .test_example import Visitor, accept
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -269,6 +270,11 @@ def test_the_admins_history_is_in_the_language_of_who_makes_it(
 @pytest.mark.processes
 def test_the_example_bank_asks_in_swedish(demo):
     with Visitor(demo, "anna") as anna:
-        page = anna.get(f"{demo.site}payroll/", headers=SWEDISH)
+        anna.headers.update(SWEDISH)
+        page = anna.open("payroll/")
+        anna.ask(page)
+        shown = accept(demo.phone)
 
     assert "Godkänn med din telefon" in page.text
+    assert re.search(r"Kod: \d\d", shown)
+    assert {"Godkänn", "Neka"} <= set(re.findall(r">([^<>]+)</button>", shown))

@@ -55,7 +55,7 @@ class EndpointAdmin(admin.ModelAdmin):
                 ],
                 "description": gettext_lazy(
                     "What is left empty is worded by the server, and the title by "
-                    "MAGICLINK_SITE_NAME. “Approve” and “Decline” on the buttons are "
+                    "MAGICLINK_SITE_NAME. “Accept” and “Reject” on the buttons are "
                     "put into the user's language."
                 ),
             },
