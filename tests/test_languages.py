@@ -123,16 +123,21 @@ approvals.perform(uuid.UUID("{approval.pk}"))
 def test_page_and_phone_speak_the_language_of_the_request(
     site, browser, endpoint, sandbox
 ):
+    site.MAGICLINK_SITE_NAME = gettext_lazy("Harbour Bank")
+
     page = browser.get(PAY, headers=HTML | SWEDISH)
     start(browser, browser.get(PAY, headers=SWEDISH))
 
     sandbox.wait_for_calls(1)
-    asked = sandbox.calls[0].params["authentication-text"]
+    params = sandbox.calls[0].params
     assert '<html lang="sv">' in page.text
     assert '<main lang="sv"' in page.text
     assert "Godkänn med din telefon" in page.text
     assert "Betala 5 kr till Bo" in page.text
-    assert asked == f"Betala 5 kr till Bo Kod: {Approval.objects.get().code}"
+    assert "Godkänn med din telefon · Hamnbanken</title>" in page.text
+    assert params["title-text"] == "Hamnbanken"
+    code = Approval.objects.get().code
+    assert params["authentication-text"] == f"Betala 5 kr till Bo Kod: {code}"
 
 
 def test_a_worker_in_another_process_says_to_the_phone_what_the_page_said(
