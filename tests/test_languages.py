@@ -11,15 +11,18 @@ import polib
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.http import HttpResponse
 from django.urls import include, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
+from django_magiclink.checks.keys import check_keys
+from django_magiclink.checks.settings import check_settings
 from django_magiclink.decorators import approval_required
 from django_magiclink.dispatchers.base import BaseDispatcher
-from django_magiclink.models import Approval, Bypass, Endpoint, PhoneNumber
+from django_magiclink.models import ApiKey, Approval, Bypass, Endpoint, PhoneNumber
 from docs.make_catalogues import CATALOGUES
 
 from .servers import PATIENCE, ROOT
@@ -270,6 +273,20 @@ def test_the_admins_history_is_in_the_language_of_who_makes_it(
     administrator.post("/admin/django_magiclink/endpoint/", sent, headers=SWEDISH)
 
     assert LogEntry.objects.get().get_change_message() == "Den är nu förvald."
+
+
+def test_checks_and_commands_are_in_english_on_a_swedish_site(settings, endpoint):
+    settings.LANGUAGE_CODE = "sv"
+    settings.MAGICLINK_SERVER_URL = "ftp://elsewhere"
+    ApiKey.objects.update(last_result="tls")
+    said = "sandbox: Not reachable."
+
+    with pytest.raises(CommandError, match=said):
+        call_command("magiclink_check")
+    [server] = [each for each in check_settings() if each.id.endswith("E003")]
+
+    assert [message.msg for message in check_keys()] == [said]
+    assert server.msg.startswith("Write the address as")
 
 
 @pytest.mark.processes
