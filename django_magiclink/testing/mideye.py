@@ -31,7 +31,7 @@ class Mideye(Sandbox):
         super().__init__()
         # The numbers that nobody has: Sweden keeps them for fiction.
         self._numbers = map("+46701740{}".format, count(605))
-        self._waits: dict[str, Thread] = {}
+        self._waits: dict[str, list[Thread]] = {}
 
     def phone(self, user: Any) -> Phone:
         """Return the phone of ``user``, who is given one if there is none yet."""
@@ -45,13 +45,14 @@ class Mideye(Sandbox):
         if self.switch.order(number).answer != "manual":
             approvals.perform(pk)
             return
-        self._waits[number] = Thread(target=_perform, args=[pk], daemon=True)
-        self._waits[number].start()
+        wait = Thread(target=_perform, args=[pk], daemon=True)
+        wait.start()
+        self._waits.setdefault(number, []).append(wait)
 
     def settle(self, number: str) -> None:
         """Wait until the site has noted what the phone has answered."""
-        if number in self._waits:
-            self._waits.pop(number).join(_PATIENCE)
+        for wait in self._waits.pop(number, []):
+            wait.join(_PATIENCE)
 
     def stop(self) -> None:
         """End what still waits, so that it writes into no later test's database."""
