@@ -78,7 +78,7 @@ def rings(mideye):
 
 @pytest.mark.parametrize("answer", ["accept", "reject"])
 @pytest.mark.parametrize("app", [True, False], ids=["push", "sms"])
-def test_the_phone_is_answered_in_a_tab_of_its_own(mideye, rings, page, app, answer):
+def test_the_phone_is_answered_in_a_page_of_its_own(mideye, rings, page, app, answer):
     mideye.set_phone(NUMBER, app=app)
     asked = rings()
 
@@ -86,7 +86,7 @@ def test_the_phone_is_answered_in_a_tab_of_its_own(mideye, rings, page, app, ans
 
     assert shown == "Pay 5 SEK"
     assert asked.result() == f"TOUCH_{answer.upper()}ED"
-    assert page.context.pages == [page]
+    assert page.context.browser.contexts == [page.context]
 
 
 def test_it_waits_for_a_ring_that_is_not_the_last_one(mideye, rings, page):
@@ -109,6 +109,14 @@ def test_a_context_will_do_as_well_as_a_page(mideye, rings, page):
     rings()
 
     assert answer_phone(page.context, mideye.phone_url(NUMBER)) == "Pay 5 SEK"
+
+
+def test_a_page_whose_context_is_only_its_own_will_do_too(mideye, rings, chrome):
+    page = chrome.new_page()
+    rings()
+
+    assert answer_phone(page, mideye.phone_url(NUMBER)) == "Pay 5 SEK"
+    page.close()
 
 
 def test_there_are_two_answers(page):

@@ -11,12 +11,14 @@ def answer_phone(page: Any, url: str, answer: str = "accept") -> str:
     """
     Open the phone at ``url``, wait until it rings, and tap; return what it showed.
 
-    ``page`` is a page or a context of Playwright's sync API; the phone has a tab of its
-    own there. ``answer`` is "accept" or "reject".
+    ``page`` is a page or a context of Playwright's sync API; the phone shares its
+    browser, and no cookie. ``answer`` is "accept" or "reject".
     """
     if answer not in ("accept", "reject"):
         raise ValueError(f'{answer!r} is neither "accept" nor "reject".')
-    phone = getattr(page, "context", page).new_page()
+    context = getattr(page, "context", page)
+    # A context that was launched for good belongs to no browser.
+    phone = (context.browser or context).new_page()
     try:
         phone.goto(url)
         # The buttons of an SMS are on the page that it leads to.
