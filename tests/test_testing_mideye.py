@@ -1,17 +1,19 @@
 """The server of the test kit, its phones, and what pytest has of them."""
 
 import os
+import re
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from django.conf import settings as site
 from django.contrib.auth import get_user_model
 from django.test import TestCase, TransactionTestCase
 
-from django_magiclink import pytest_plugin
+from django_magiclink import pytest_plugin, testing
 from django_magiclink.client import MideyeClient
 from django_magiclink.models import Approval, PhoneNumber
 from django_magiclink.sandbox import NoPrompt
@@ -268,3 +270,14 @@ def test_nothing_of_the_site_loads_the_kit():
 
     assert "django_magiclink.stepup" in loaded
     assert not [name for name in loaded if name.startswith("django_magiclink.testing")]
+
+
+def test_the_reference_has_each_name_of_the_kit_and_each_fixture():
+    page = (Path(__file__).parent.parent / "docs/reference.md").read_text()
+    [section] = re.findall(r"^## Tests\n(.+?)^## ", page, re.M | re.S)
+
+    names = re.findall(r"^\| `(\w+)", section, re.M)
+    fixtures = {name for name in vars(pytest_plugin) if f"`{name}`" in section}
+
+    assert sorted(names) == testing.__all__
+    assert fixtures == {"approve_all", "reject_all", "mideye"}
