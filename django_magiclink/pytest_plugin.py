@@ -7,7 +7,7 @@ Fixtures of :mod:`django_magiclink.testing`; pytest finds them by itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -37,9 +37,13 @@ def reject_all() -> Iterator[list[Question]]:
 
 
 @pytest.fixture
-def mideye(transactional_db: None) -> Iterator[Mideye]:
+def mideye(transactional_db: None, settings: Any) -> Iterator[Mideye]:
     """A Mideye Server that the site asks, with phones for its users."""
-    from .testing import sandboxed
+    from .testing.mideye import running
 
-    with sandboxed() as mideye:
+    with running() as mideye:
+        # By pytest-django's own fixture, which takes back what a test changes in one
+        # order only.
+        for name, value in mideye.settings.items():
+            setattr(settings, name, value)
         yield mideye

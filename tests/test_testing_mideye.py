@@ -160,6 +160,23 @@ def test_what_still_rings_ends_with_the_block(bo, browser, transactional_db):
     assert not [name for name in names if "_perform" in name]
 
 
+@pytest.fixture
+def nothing_left():
+    before = site._wrapped
+    yield
+    assert site._wrapped is before
+
+
+def test_a_test_may_change_settings_beside_it(
+    nothing_left, settings, mideye, browser, bo
+):
+    settings.MAGICLINK_LIMITS = {"reject_cooldown": 60}
+    mideye.phone(bo).answers("reject")
+    browser.start(browser.get("/payroll/"))
+
+    assert browser.start(browser.get("/payroll/")).status_code == 429
+
+
 def test_the_settings_are_as_before_after_the_block(db, settings):
     before = site.MAGICLINK_DISPATCHER, site.MAGICLINK_SERVER_URL
 

@@ -33,6 +33,19 @@ class Mideye(Sandbox):
         self._numbers = map("+46701740{}".format, count(605))
         self._waits: dict[str, list[Thread]] = {}
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What lets a site ask here, as often as a test likes."""
+        return {
+            "MAGICLINK_SANDBOX": True,
+            "MAGICLINK_SERVER_URL": self.url,
+            "MAGICLINK_API_KEY": self.api_key,
+            "MAGICLINK_ENDPOINT_NAME": "",
+            "MAGICLINK_CA_FILE": "",
+            "MAGICLINK_DISPATCHER": f"{__name__}.SandboxDispatcher",
+            "MAGICLINK_LIMITS": dict.fromkeys(DEFAULT_LIMITS),
+        }
+
     def phone(self, user: Any) -> Phone:
         """Return the phone of ``user``, who is given one if there is none yet."""
         if not PhoneNumber.objects.of_all([user]):
@@ -106,6 +119,17 @@ class SandboxDispatcher(BaseDispatcher):
 
 
 @contextmanager
+def running() -> Iterator[Mideye]:
+    """Run a server for the block, whose ``settings`` are yet to be put to use."""
+    with Mideye() as mideye:
+        _running.append(mideye)
+        try:
+            yield mideye
+        finally:
+            _running.remove(mideye)
+
+
+@contextmanager
 def sandboxed() -> Iterator[Mideye]:
     """
     Run a Mideye Server for the block, and let the site ask there, without limits.
@@ -115,21 +139,8 @@ def sandboxed() -> Iterator[Mideye]:
     question has been sent. Else somebody taps: :meth:`Phone.accept`, or
     :func:`answer_phone` in a browser.
     """
-    with Mideye() as mideye:
-        _running.append(mideye)
-        try:
-            with override_settings(
-                MAGICLINK_SANDBOX=True,
-                MAGICLINK_SERVER_URL=mideye.url,
-                MAGICLINK_API_KEY=mideye.api_key,
-                MAGICLINK_ENDPOINT_NAME="",
-                MAGICLINK_CA_FILE="",
-                MAGICLINK_DISPATCHER=f"{__name__}.SandboxDispatcher",
-                MAGICLINK_LIMITS=dict.fromkeys(DEFAULT_LIMITS),
-            ):
-                yield mideye
-        finally:
-            _running.remove(mideye)
+    with running() as mideye, override_settings(**mideye.settings):
+        yield mideye
 
 
 def _perform(pk: uuid.UUID) -> None:
