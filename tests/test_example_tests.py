@@ -15,7 +15,7 @@ pytestmark = pytest.mark.processes
 ROOT = Path(__file__).parent.parent
 OWN = ROOT / "example_project/tests"
 #: Seconds for all of them, on a machine that has much else to do.
-PATIENCE = 300
+PATIENCE = 600
 PYTEST = ["-m", "pytest", "-p", "no:cacheprovider"]
 
 

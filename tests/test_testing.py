@@ -266,6 +266,19 @@ def test_the_page_says_that_the_user_declined_and_keeps_the_form(client):
     assert not Approval.objects.exists()
 
 
+def test_a_user_who_really_approved_has_declined_in_the_block(
+    browser, endpoint, sandbox, transactional_db
+):
+    browser.approve(browser.get("/payroll/"), sandbox)
+
+    with rejecting():
+        page = browser.get("/payroll/", headers=HTML)
+
+    assert b"You declined." in page.content
+    assert b'data-state="ended"' in page.content
+    assert browser.get("/payroll/").status_code == 200
+
+
 def test_of_two_blocks_the_inner_one_answers(client):
     with approving() as approved:
         with rejecting("payroll") as declined:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import threading
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from django_magiclink.testing import sandboxed
 
 from .conftest import Browser
 from .servers import until
+
+ROOT = Path(__file__).parent.parent
 
 # In place of those that pytest would find by itself, and of our own mideye.
 approve_all = pytest_plugin.approve_all
@@ -225,6 +228,14 @@ class InATransaction(TestCase):
 # pytest.
 
 
+def test_pytest_is_told_where_the_fixtures_are():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    plugins = project["entry-points"]["pytest11"]
+
+    assert plugins == {"magiclink": pytest_plugin.__name__}
+
+
 def test_a_fixture_approves_all(approve_all, browser):
     assert browser.get("/payroll/").status_code == 200
     assert [question.scope for question in approve_all] == ["payroll"]
@@ -290,7 +301,7 @@ def test_nothing_of_the_site_loads_the_kit():
 
 
 def test_the_reference_has_each_name_of_the_kit_and_each_fixture():
-    page = (Path(__file__).parent.parent / "docs/reference.md").read_text()
+    page = (ROOT / "docs/reference.md").read_text()
     [section] = re.findall(r"^## Tests\n(.+?)^## ", page, re.M | re.S)
 
     names = re.findall(r"^\| `(\w+)", section, re.M)

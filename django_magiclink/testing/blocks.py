@@ -18,6 +18,9 @@ from ..status import Status
 from ..wanted import Inquiry, Wanted
 from .questions import Answer, Question
 
+#: What is replaced while a block runs, and put back after the last.
+_REAL = {name: getattr(stepup, name) for name in ("_is_approved", "_answerable")}
+
 #: The phone that a page of ``rejecting`` names: nobody has it.
 _NUMBER = "+46701740600"
 
@@ -68,7 +71,7 @@ class _Answering(TestContextDecorator):
                 _replace(**_REAL)
 
 
-class approving(_Answering):  # noqa: N801
+class approving(_Answering):
     """
     Let guards pass as if each user had tapped Accept, while the block runs.
 
@@ -84,7 +87,7 @@ class approving(_Answering):  # noqa: N801
     _accepts = True
 
 
-class rejecting(_Answering):  # noqa: N801
+class rejecting(_Answering):
     """
     Let guards refuse as if each user had tapped Reject, while the block runs.
 
@@ -98,9 +101,6 @@ class rejecting(_Answering):  # noqa: N801
 def _replace(**functions: object) -> None:
     for name, function in functions.items():
         setattr(stepup, name, function)
-
-
-_REAL = {name: getattr(stepup, name) for name in ("_is_approved", "_answerable")}
 
 
 def _answer_to(scope: str) -> Answer | None:
@@ -131,4 +131,4 @@ def _answerable(request: HttpRequest, wanted: Wanted) -> Challenge:
 class _Declined(Challenge):
     def _page(self, **values: object) -> Page:
         declined = Approval(text=self.wanted.text, status=Status.REJECTED)
-        return replace(super()._page(**values), approval=declined)
+        return replace(super()._page(**values), approval=declined, granted=False)
