@@ -114,6 +114,21 @@ def test_a_tap_is_noted_when_it_returns(bo, browser, mideye):
     assert phone.prompts == []
 
 
+@pytest.fixture
+def strict(settings):
+    """The settings of a site that names the servers it may ask, and an endpoint."""
+    settings.MAGICLINK_ALLOWED_SERVERS = ["mideye.example.com"]
+    settings.MAGICLINK_ENDPOINT_NAME = "bank"
+
+
+def test_it_is_asked_whatever_servers_the_site_names(strict, bo, browser, mideye):
+    mideye.phone(bo).answers("accept")
+
+    browser.start(browser.get("/payroll/"))
+
+    assert status() == Status.ACCEPTED
+
+
 def test_a_tap_on_reject_is_too(bo, browser, mideye):
     phone = mideye.phone(bo)
 

@@ -42,6 +42,7 @@ class Mideye(Sandbox):
             "MAGICLINK_API_KEY": self.api_key,
             "MAGICLINK_ENDPOINT_NAME": "",
             "MAGICLINK_CA_FILE": "",
+            "MAGICLINK_ALLOWED_SERVERS": (),
             "MAGICLINK_DISPATCHER": f"{__name__}.SandboxDispatcher",
             "MAGICLINK_LIMITS": dict.fromkeys(DEFAULT_LIMITS),
         }
