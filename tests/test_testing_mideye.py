@@ -16,7 +16,7 @@ from django.test import TestCase, TransactionTestCase
 
 from django_magiclink import pytest_plugin, testing
 from django_magiclink.client import MideyeClient
-from django_magiclink.models import Approval, PhoneNumber
+from django_magiclink.models import ApiKey, Approval, Endpoint, PhoneNumber
 from django_magiclink.sandbox import NoPrompt
 from django_magiclink.status import Status
 from django_magiclink.testing import mideye as kit
@@ -127,6 +127,37 @@ def test_it_is_asked_whatever_servers_the_site_names(strict, bo, browser, mideye
     browser.start(browser.get("/payroll/"))
 
     assert status() == Status.ACCEPTED
+
+
+@pytest.mark.parametrize("keys", [[], ["dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk="]])
+def test_guards_that_name_an_endpoint_ask_there(settings, bo, browser, mideye, keys):
+    settings.MAGICLINK_FIELD_KEYS = keys
+    with sandboxed() as server:
+        server.endpoint("main")
+        server.endpoint("payments")
+        server.phone(bo).answers("accept")
+
+        for endpoint in ("payments", ""):
+            browser.start(browser.get(f"/called/?endpoint={endpoint}"))
+
+        assert [call.endpoint for call in server.calls] == ["payments", "main"]
+        assert browser.get("/called/?endpoint=payments").status_code == 200
+
+
+def test_an_endpoint_of_the_site_is_led_here_and_never_asked_itself(
+    bo, browser, mideye
+):
+    real = Endpoint.objects.create(name="real", base_url="https://mideye.example.com")
+    ApiKey(endpoint=real, name="real").enter("secret")
+    mideye.phone(bo).answers("accept")
+
+    refused = browser.get("/payroll/").json()
+    mideye.endpoint("real")
+    browser.start(browser.get("/payroll/"))
+
+    assert refused["reason"] == "no_endpoint"
+    assert [call.endpoint for call in mideye.calls] == ["real"]
+    assert browser.get("/payroll/").status_code == 200
 
 
 def test_a_tap_on_reject_is_too(bo, browser, mideye):

@@ -10,13 +10,14 @@ from itertools import count
 from threading import Thread
 from typing import Any
 
+from cryptography.fernet import Fernet
 from django.db import connections
 from django.test.utils import override_settings
 
 from .. import approvals
-from ..conf import DEFAULT_LIMITS
+from ..conf import DEFAULT_LIMITS, app_settings
 from ..dispatchers import BaseDispatcher
-from ..models import Approval, PhoneNumber
+from ..models import ApiKey, Approval, Endpoint, PhoneNumber
 from ..recording import number_of
 from ..sandbox import Prompt, Sandbox
 
@@ -31,6 +32,7 @@ class Mideye(Sandbox):
         super().__init__()
         # The numbers that nobody has: Sweden keeps them for fiction.
         self._numbers = map("+46701740{}".format, count(605))
+        self._field_key = Fernet.generate_key().decode()
         self._waits: dict[str, list[Thread]] = {}
 
     @property
@@ -42,7 +44,9 @@ class Mideye(Sandbox):
             "MAGICLINK_API_KEY": self.api_key,
             "MAGICLINK_ENDPOINT_NAME": "",
             "MAGICLINK_CA_FILE": "",
-            "MAGICLINK_ALLOWED_SERVERS": (),
+            # An endpoint in the database must not ring the phones of real people.
+            "MAGICLINK_ALLOWED_SERVERS": ["127.0.0.1"],
+            "MAGICLINK_FIELD_KEYS": [*app_settings.FIELD_KEYS, self._field_key],
             "MAGICLINK_DISPATCHER": f"{__name__}.SandboxDispatcher",
             "MAGICLINK_LIMITS": dict.fromkeys(DEFAULT_LIMITS),
         }
@@ -52,6 +56,21 @@ class Mideye(Sandbox):
         if not PhoneNumber.objects.of_all([user]):
             PhoneNumber.objects.replace(user, next(self._numbers))
         return Phone(number=PhoneNumber.objects.of(user), _mideye=self)
+
+    def endpoint(self, name: str) -> Endpoint:
+        """Let the endpoint that guards call ``name`` be one of this server's."""
+        self.add_endpoint(name)
+        endpoint, _made = Endpoint.objects.update_or_create(
+            name=name,
+            defaults={
+                "base_url": self.url,
+                "endpoint_name": name,
+                "ca_certificate": "",
+                "enabled": True,
+            },
+        )
+        ApiKey(endpoint=endpoint, name="Tests").enter(self.issue_key(name))
+        return endpoint
 
     def ask(self, pk: uuid.UUID) -> None:
         """Perform an approval: now if it is known what comes, else in a thread."""
