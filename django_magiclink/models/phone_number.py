@@ -49,9 +49,7 @@ class PhoneNumberManager(models.Manager["PhoneNumber"]):
             raise NoPhone from None
 
     @sensitive_variables("number", "numbers", "read", "found")
-    def of_all(
-        self, users: Collection[Any], purpose: str = STEP_UP
-    ) -> dict[Any, str]:
+    def of_all(self, users: Collection[Any], purpose: str = STEP_UP) -> dict[Any, str]:
         """Return the numbers of those ``users`` for whom one counts, by their key."""
         lookup = app_settings.GET_PHONE_NUMBER
         numbers: Iterable[tuple[Any, Any]]
