@@ -1,9 +1,12 @@
+import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 from django_magiclink.conf import AppSettings
 
-PACKAGE = Path(__file__).parent.parent / "django_magiclink"
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "django_magiclink"
 #: Classes that Django's own pages have, or that are put together.
 OTHERS_CLASSES = {
     "column-text",
@@ -22,6 +25,8 @@ FOUND_BY_NAME = {
     "admin/django_magiclink/endpoint/change_form.html",
     "django_magiclink/challenge.html",
 }
+#: What Django finds by itself.
+FOUND_BY_OTHERS = {"MagicLinkConfig"}
 
 
 def read(*endings):
@@ -31,6 +36,20 @@ def read(*endings):
         for path in sorted(PACKAGE.rglob("*"))
         if path.suffix in endings and "vendor" not in path.parts
     )
+
+
+def names_defined(statement):
+    """Return the names that a statement gives; what is decorated is used by that."""
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return [] if statement.decorator_list else [statement.name]
+    if isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        nodes = ast.walk(statement)
+        return [
+            node.id
+            for node in nodes
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        ]
+    return []
 
 
 def test_every_setting_is_read():
@@ -64,3 +83,20 @@ def test_every_template_and_static_file_is_named_somewhere():
 
     unnamed = {name for name in files if name not in text}
     assert unnamed == FOUND_BY_NAME | {"django_magiclink/magiclink.src.js"}
+
+
+def test_every_name_of_a_module_is_used_or_documented():
+    modules = [ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")]
+    names = {
+        name
+        for module in modules
+        for statement in module.body
+        for name in names_defined(statement)
+    }
+    pages = [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
+    text = read(".py", ".html") + "".join(page.read_text() for page in pages)
+
+    often = Counter(re.findall(r"\w+", text))
+
+    assert len(names) > 500
+    assert {name for name in names if often[name] < 2} == FOUND_BY_OTHERS
