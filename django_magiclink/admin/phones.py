@@ -33,6 +33,8 @@ class PhoneNumberForm(forms.ModelForm):
 
 @admin.register(PhoneNumber)
 class PhoneNumberAdmin(admin.ModelAdmin):
+    """Whose phone it is; each change is logged with its reason, and the user told."""
+
     form = PhoneNumberForm
     # None, so that none is deleted without a reason.
     actions = None

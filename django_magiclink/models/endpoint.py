@@ -39,6 +39,8 @@ def check_base_url(url: str) -> None:
 
 
 class EndpointManager(models.Manager["Endpoint"]):
+    """Finds the endpoint to call, also where the settings alone know of one."""
+
     def named(self, name: str = "") -> Endpoint:
         """
         Return the enabled endpoint of that name, or the default one for ``""``.

@@ -34,6 +34,8 @@ def _read(user: Any, number: Any) -> str | None:
 
 
 class PhoneNumberManager(models.Manager["PhoneNumber"]):
+    """Knows which number a user is asked on, wherever the site keeps numbers."""
+
     def of(self, user: Any, purpose: str = STEP_UP) -> str:
         """
         Return the E.164 number that approvals of ``user`` go to.
