@@ -1,0 +1,249 @@
+"""Each page of ours in each of its states, for people who see and move otherwise."""
+
+import json
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from django_magiclink import bypasses
+from django_magiclink.models import Approval, Bypass, PhoneNumber
+from django_magiclink.status import Status
+
+from ..conftest import NUMBER
+from .eyes import faults
+
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.django_db(transaction=True)]
+
+FILE = {"name": "photo.png", "mimeType": "image/png", "buffer": b"photo"}
+LOGIN = {"all": True, "scope": "login", "max_age": "session"}
+#: How an approval may end, and what is told of each.
+ENDS = [
+    (Status.REJECTED, ""),
+    (Status.NO_ANSWER, ""),
+    (Status.UNDELIVERED, ""),
+    (Status.CANCELLED, ""),
+    (Status.EXPIRED, ""),
+    (Status.REVOKED, ""),
+    (Status.FAILED, "refused"),
+    (Status.FAILED, "connect"),
+    (Status.FAILED, "busy"),
+]
+#: What people may not see, read or hit, by what must be said of it.
+PLANTED = {
+    "color-contrast": '<p style="color: #aaa; background: #fff">Pale</p>',
+    "dark: color-contrast": """<style>p { background: #fff; color: #000 }
+        @media (prefers-color-scheme: dark) { p { color: #999 } }</style><p>Pale</p>""",
+    "label": '<input style="border: 1px solid">',
+    "target-size": """<style>button { border: 1px solid; font-size: 0; height: 9px;
+        padding: 0; width: 9px }</style>
+        <button aria-label="One"></button><button aria-label="Other"></button>""",
+    "moves": """<style>@keyframes turn { to { rotate: 1turn } }</style>
+        <p style="animation: turn 2s infinite">Turning</p>""",
+    "no edge": '<button style="border: 0">A button</button>',
+    "cut: the page is wide": '<p style="width: 600px">Wide</p>',
+    "cut: <p": '<p style="height: 1em; overflow: hidden">Two<br>lines</p>',
+    "spaced: cut: <p": """<p style="width: 6em; overflow: hidden; white-space: nowrap">
+        Some words</p>""",
+}
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_what_is_planted_is_found(page, fault):
+    page.set_content(f"""<!DOCTYPE html><html lang="en"><title>Planted</title>
+        <meta name="color-scheme" content="light dark">
+        <main><h1>Planted</h1>{PLANTED[fault]}</main>""")
+
+    found = faults(page)
+
+    assert [each for each in found if each.startswith(fault)], found
+
+
+def test_a_page_that_asks_and_how_it_may_end(
+    visit, come, user, page, look, ask, state, press
+):
+    come(user)
+    visit("/payroll/")
+    look("ask")
+    ask()
+    look("waiting")
+
+    for status, kind in ENDS:
+        Approval.objects.update(status=status, error_kind=kind)
+        page.reload()
+        state("ended")
+        look(f"{status} {kind}")
+        # Its colour and its sign are there for each.
+        assert page.locator("[data-icon]:visible").count() == 1
+
+    Approval.objects.update(status=Status.REJECTED, error_kind="")
+    page.reload()
+    press("Ask again")
+    state("later")
+    look("later")
+    page.reload()
+    press("That was not me")
+    expect(page.get_by_role("status")).to_contain_text("Thank you")
+    look("reported")
+
+
+def test_a_page_that_wants_the_code(visit, come, user, page, look, ask, state, sandbox):
+    come(user)
+    visit("/typed/")
+    ask()
+    look("waiting")
+    sandbox.accept(NUMBER)
+    state("confirming")
+    look("confirming")
+
+
+def test_a_form_that_waits_for_its_file(
+    visit, come, user, page, look, state, press, sandbox
+):
+    come(user)
+    visit("/page/form/?without=1&action=/pay/")
+    page.set_input_files("[name=file]", FILE)
+    page.click("#send")
+    state("waiting")
+    look("waiting")
+    sandbox.accept(NUMBER)
+    state("accepted")
+    look("accepted")
+    page.set_input_files("[name=file]", FILE)
+    press("Continue")
+    expect(page.locator("body")).to_have_text("pay ran")
+
+
+def test_a_single_use_that_was_carried_out(visit, come, user, page, look, ask, sandbox):
+    come(user)
+    visit("/once/")
+    ask()
+    sandbox.accept(NUMBER)
+    expect(page.locator("body")).to_have_text("once ran", timeout=15_000)
+    visit("/once/")
+    expect(page.get_by_role("status")).to_contain_text("was carried out")
+    look("carried out")
+
+
+def test_what_cannot_be_asked(visit, come, user, page, look, settings, endpoint):
+    come(user)
+    settings.MAGICLINK_MAX_WAITING = 0
+    visit("/payroll/")
+    page.get_by_role("button", name="Ask my phone").click()
+    expect(page.get_by_role("status")).to_contain_text("Too many")
+    look("busy")
+    endpoint.delete()
+    visit("/payroll/")
+    look("no endpoint")
+    PhoneNumber.objects.all().delete()
+    visit("/payroll/")
+    look("no phone")
+
+
+def test_pages_for_what_did_not_come_as_it_should(visit, come, user, page, look):
+    come(user)
+    for name, action in [("reopen", "/exempt/"), ("too old", "/magiclink/start/")]:
+        visit("/page/fetch/")
+        page.evaluate(
+            """action => {
+                const form = document.querySelector("form");
+                Object.assign(form, { action, method: "post" });
+                if (action === "/exempt/") form.innerHTML = "";
+                form.submit();
+            }""",
+            action,
+        )
+        expect(page.locator(".magiclink-card")).to_be_visible()
+        look(name)
+
+
+def test_a_dialog_in_a_page_of_the_host(
+    visit, come, user, page, look, state, press, sandbox
+):
+    come(user)
+    visit("/page/fetch/?lax=1")
+    send = [["/pay/", {"method": "POST", "body": json.dumps({"amount": 10})}]]
+    page.evaluate("(requests) => { window.sent = requests }", send)
+    page.click("#send")
+    state("waiting")
+    look("waiting", "dialog")
+    sandbox.reject(NUMBER)
+    state("ended")
+    look("declined", "dialog")
+    press("Ask again")
+    state("later")
+    look("later", "dialog")
+    press("Close")
+    PhoneNumber.objects.all().delete()
+    page.click("#send")
+    state("refused")
+    look("no phone", "dialog")
+
+
+def test_a_fragment_for_htmx(visit, come, user, page, look):
+    come(user)
+    visit("/page/fetch/?without=1")
+    page.evaluate("""async () => {
+        const headers = { "HX-Request": "true" };
+        const answer = await fetch("/once/", { headers });
+        document.body.innerHTML = `<main>${await answer.text()}</main>`;
+    }""")
+    page.wait_for_load_state("networkidle")
+    look("fragment", ".magiclink-card")
+
+
+def test_the_second_step_of_a_login(visit, come, user, look, settings):
+    settings.MAGICLINK_RULES = [LOGIN]
+    come(user)
+    visit("/default/")
+    look("second step")
+    bypasses.allow(Bypass(user=user, reason="The phone was lost."), None)
+    visit("/default/")
+    look("bypass")
+
+
+def test_the_page_of_a_phone(visit, come, user, page, look, press):
+    come(get_user_model().objects.create_user("bo"))
+    visit("/my-phone/")
+    look("none yet")
+    page.get_by_label("Mobile number").fill("123")
+    press("Use this phone")
+    field = page.get_by_label("Mobile number")
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(field).to_have_accessible_description(page.get_by_role("alert").inner_text())
+    look("error")
+    come(user)
+    visit("/my-phone/?next=/default/")
+    look("phone")
+
+
+def test_a_login_with_the_phone_alone(
+    visit, come, user, page, look, press, state, sandbox
+):
+    visit("/login/phone/")
+    look("who")
+    page.get_by_label("Phone number or user name").fill("anna")
+    press("Ask my phone")
+    state("confirming")
+    look("confirming")
+    sandbox.wait_for_calls(1)
+    press("Cancel")
+    state("ended")
+    look("cancelled")
+
+
+def test_a_login_of_somebody_else(visit, come, user, page, look, press, state, sandbox):
+    visit("/login/phone/")
+    page.get_by_label("Phone number or user name").fill("anna")
+    press("Ask my phone")
+    state("confirming")
+    sandbox.wait_for_calls(1)
+    sandbox.accept(NUMBER)
+    come(get_user_model().objects.create_user("bo"))
+    page.reload()
+    page.get_by_label("Code:").fill(Approval.objects.get().code)
+    press("Confirm")
+    state("ended")
+    look("other")
+    assert page.locator("[data-icon]:visible").count() == 1
