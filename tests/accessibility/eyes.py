@@ -20,8 +20,8 @@ _AXE = """async ([part, rules]) => {
 #: What reaches out of the window, or of a box that does not let it be scrolled to.
 _CUT = """part => {
     const width = document.documentElement.clientWidth;
-    const found = [];
-    if (document.documentElement.scrollWidth > width) found.push("the page is wide");
+    const wide = document.documentElement.scrollWidth > width && part === "body";
+    const found = wide ? ["the page is wide"] : [];
     for (const each of document.querySelectorAll(`${part}, ${part} *`)) {
         const style = getComputedStyle(each);
         const hides = /hidden|clip/.test(style.overflowX + style.overflowY);
@@ -29,7 +29,10 @@ _CUT = """part => {
         const over =
             each.scrollWidth > each.clientWidth + 1 ||
             each.scrollHeight > each.clientHeight + 1;
-        if (hides && !small && over && !each.closest("svg")) found.push(each.outerHTML);
+        if (each.closest("svg")) continue;
+        if (hides && !small && over) found.push(each.outerHTML);
+        if (part !== "body" && each.getBoundingClientRect().right > width + 1)
+            found.push(each.outerHTML);
     }
     return found.map(each => `cut: ${each.slice(0, 200)}`);
 }"""
