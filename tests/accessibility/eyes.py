@@ -53,15 +53,23 @@ _MOVING = """() => document.getAnimations()
     .filter(({ effect }) => effect.getComputedTiming().duration > 0)
     .map(({ animationName, transitionProperty, effect: { target } }) =>
         `moves: ${animationName ?? transitionProperty} of ${target.className}`)"""
-#: What has no edge left, as forced colours take away fills and shadows.
-_EDGELESS = """part => [...document.querySelectorAll(
-        `${part} :is(button, input:not([type=hidden]), .magiclink-button)`)]
-    .filter(each => each.checkVisibility())
-    .filter(each => {
+#: What has no edge left, as forced colours take away fills and shadows, and what is
+#: drawn in a colour of its own.
+_EDGELESS = """part => {
+    const find = kind => [...document.querySelectorAll(`${part} ${kind}`)]
+        .filter(each => each.checkVisibility());
+    const buttons = find(":is(button, input:not([type=hidden]), .magiclink-button)");
+    const edgeless = buttons.filter(each => {
         const { borderTopWidth, borderTopStyle } = getComputedStyle(each);
         return borderTopStyle === "none" || parseFloat(borderTopWidth) < 1;
-    })
-    .map(each => `no edge: ${each.outerHTML.slice(0, 200)}`)"""
+    });
+    const probe = document.body.appendChild(document.createElement("i"));
+    probe.style.color = "CanvasText";
+    const { color } = getComputedStyle(probe);
+    probe.remove();
+    const drawn = find("svg").filter(each => getComputedStyle(each).stroke !== color);
+    return [...edgeless, ...drawn].map(each => `no edge: ${each.outerHTML.slice(0, 200)}`);
+}"""
 
 
 @cache

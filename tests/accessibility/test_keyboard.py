@@ -18,7 +18,7 @@ FOCUS = """() => {
     const { left, right, top, bottom } = each.getBoundingClientRect();
     const over = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
     return {
-        name: (each.labels?.[0] ?? each).innerText?.trim() ?? "",
+        name: (each.labels?.[0] ?? each).innerText.trim().replace(/:$/, ""),
         tag: each.localName,
         ring: outlineStyle !== "none" && parseFloat(outlineWidth) >= 2,
         bare: each.contains(over) || over?.contains(each) === true,

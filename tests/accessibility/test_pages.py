@@ -17,7 +17,6 @@ from .eyes import faults
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.django_db(transaction=True)]
 
 FILE = {"name": "photo.png", "mimeType": "image/png", "buffer": b"photo"}
-LOGIN = {"all": True, "scope": "login", "max_age": "session"}
 #: How an approval may end, and what is told of each.
 ENDS = [
     (Status.REJECTED, ""),
@@ -44,7 +43,8 @@ PLANTED = {
         <button aria-label="One"></button><button aria-label="Other"></button>""",
     "moves": """<style>@keyframes turn { to { rotate: 1turn } }</style>
         <p style="animation: turn 2s infinite">Turning</p>""",
-    "no edge": '<button style="border: 0">A button</button>',
+    "no edge: <button": '<button style="border: 0">A button</button>',
+    "no edge: <svg": '<svg stroke="#123"><path d="M0 0h9"/></svg>',
     "cut: the page is wide": '<p style="width: 600px">Wide</p>',
     "cut: <p": '<p style="height: 1em; overflow: hidden">Two<br>lines</p>',
     "spaced: cut: <p": """<p style="width: 6em; overflow: hidden; white-space: nowrap">
@@ -195,13 +195,19 @@ def test_a_fragment_for_htmx(visit, come, user, page, look):
     look("fragment", ".magiclink-card")
 
 
-def test_the_second_step_of_a_login(visit, come, user, look, settings):
-    settings.MAGICLINK_RULES = [LOGIN]
+@pytest.fixture
+def second_step(settings):
+    settings.MAGICLINK_RULES = [{"all": True, "scope": "login", "max_age": "session"}]
+
+
+def test_the_second_step_of_a_login(second_step, visit, come, user, page, look):
     come(user)
     visit("/default/")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Step 2 of 2")
     look("second step")
     bypasses.allow(Bypass(user=user, reason="The phone was lost."), None)
     visit("/default/")
+    expect(page.get_by_text("once without your phone")).to_be_visible()
     look("bypass")
 
 
