@@ -1,6 +1,6 @@
 """Whoever uses no mouse, and whoever listens: where the focus is, and what is said."""
 
-import re
+import json
 
 import pytest
 from playwright.sync_api import expect
@@ -9,7 +9,7 @@ from django_magiclink.models import Approval
 
 from ..conftest import NUMBER
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.django_db(transaction=True)]
 
 #: What has the focus: its name, whether its ring shows, and whether all of it does.
 FOCUS = """() => {
@@ -30,11 +30,7 @@ LISTEN = """() => {
     const card = document.querySelector("[data-magiclink-card]");
     const region = card.querySelector("[role=status]");
     window.said = [];
-    const say = () => {
-        const words = region.innerText.replace(/\\s+/g, " ").trim();
-        if (words !== window.said.at(-1)) window.said.push(words);
-        else window.said.push(`again: ${words}`);
-    };
+    const say = () => window.said.push(region.innerText.replace(/\\s+/g, " ").trim());
     const all = { subtree: true, childList: true, characterData: true };
     new MutationObserver(say).observe(region, all);
 }"""
@@ -81,7 +77,7 @@ def fill_in(bank, payee):
     tab_to(bank, "Transfer")
     bank.keyboard.press("Enter")
     expect(bank.get_by_role("heading", level=1)).to_have_text("Transfer")
-    for label, text in [("Payee", payee), ("Amount", "7.25"), ("Reference", "Rent")]:
+    for label, text in [("Payee", payee), ("Amount in SEK", "7.25"), ("Reference", "Rent")]:
         tab_to(bank, label)
         bank.keyboard.type(text)
     tab_to(bank, "Pay")
@@ -120,3 +116,108 @@ def test_the_focus_stays_when_what_had_it_goes(bank, phone, demo):
     tab_to(bank, "Back to your form")
     bank.keyboard.press("Enter")
     expect(bank.locator("[name=payee]")).to_have_value("Declined")
+
+
+@pytest.fixture
+def host(visit, come, user, page):
+    """A page of a host whose script asks in a dialog, as its button is pressed."""
+    come(user)
+    visit("/page/fetch/")
+    body = json.dumps({"amount": 10})
+    requests = [["/pay/", {"method": "POST", "body": body}]]
+    page.evaluate("(requests) => { window.sent = requests }", requests)
+    assert tab_to(page, "Send") == ["Send"]
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_have_accessible_name("Approve with your phone")
+    expect(dialog).to_contain_text("Answer on your phone")
+    return page
+
+
+def test_a_dialog_keeps_the_focus_and_gives_it_back(host, sandbox):
+    inside = """() => {
+        const { activeElement, body } = document;
+        return activeElement === body || Boolean(activeElement.closest("dialog"));
+    }"""
+    assert host.evaluate(inside)
+    for _ in range(8):
+        host.keyboard.press("Tab")
+        # Between the last and the first it is the browser that has it.
+        assert host.evaluate(inside)
+
+    host.keyboard.press("Escape")
+
+    expect(host.get_by_role("dialog")).to_have_count(0)
+    assert focused(host) == "Send"
+    assert Approval.objects.get().status == "cancelled"
+
+
+def test_a_dialog_that_is_closed_gives_the_focus_back(host, sandbox):
+    sandbox.reject(NUMBER)
+    expect(host.get_by_role("dialog")).to_contain_text("You declined", timeout=15_000)
+
+    tab_to(host, "Close")
+    host.keyboard.press("Space")
+
+    expect(host.get_by_role("dialog")).to_have_count(0)
+    assert focused(host) == "Send"
+
+
+def test_a_wrong_code_by_keyboard_is_said(visit, come, user, page, state, sandbox):
+    come(user)
+    visit("/typed/")
+    tab_to(page, "Ask my phone")
+    page.keyboard.press("Enter")
+    state("waiting")
+    page.evaluate(LISTEN)
+    sandbox.wait_for_calls(1)
+    sandbox.accept(NUMBER)
+    state("confirming")
+    assert focused(page) == "Code"
+    right = int(Approval.objects.get().code)
+
+    page.keyboard.type(str((right + 1) % 90 + 10))
+    page.keyboard.press("Enter")
+
+    state("ended")
+    assert page.evaluate(FOCUS)["tag"] == "h1"
+    assert said(page)[-2:] == [
+        "Type the code that your phone shows.",
+        "That was not the code, so nothing was carried out. Ask again.",
+    ]
+
+
+def said(page):
+    return page.evaluate("window.said")
+
+
+@pytest.mark.parametrize(
+    ("answered", "last"),
+    [
+        ("accept", "Approved."),
+        ("reject", "You declined. Nothing was carried out."),
+    ],
+)
+def test_each_state_is_said_once_and_the_clock_is_not(
+    visit, come, user, page, state, sandbox, answered, last
+):
+    come(user)
+    visit("/payroll/")
+    page.evaluate(LISTEN)
+    # The page would otherwise go on at once; 204 leaves it where it is.
+    page.route("**/payroll/", lambda route: route.fulfill(status=204))
+    page.get_by_role("button", name="Ask my phone").click()
+    state("waiting")
+    clock = page.get_by_role("timer")
+    before = clock.inner_text()
+    expect(clock).not_to_have_text(before)
+    sandbox.wait_for_calls(1)
+    expect(page.get_by_role("status")).to_contain_text("Answer on your phone")
+    code = f"Your phone must show the same code: {Approval.objects.get().code}"
+
+    getattr(sandbox, answered)(NUMBER)
+    state({"accept": "accepted", "reject": "ended"}[answered])
+
+    asked, rings = f"{code} Your phone is being asked.", f"{code} Answer on your phone."
+    assert said(page) in ([asked, rings, last], [rings, last])
+    assert page.get_by_role("status").count() == 1
