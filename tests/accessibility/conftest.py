@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from django.conf import settings as configured
 from playwright.sync_api import expect
@@ -83,13 +85,13 @@ def look(page):
     """Notes what is wrong with the page, by what it shows just then."""
     found = {}
 
-    def look(name, part="body"):
-        wrong = faults(page, part)
+    def look(name, *part, by=faults):
+        wrong = by(page, *part)
         if wrong:
             found[name] = wrong
 
     yield look
-    assert found == {}
+    assert not found, json.dumps(found, indent=1)
 
 
 @pytest.fixture
