@@ -8,8 +8,8 @@ TAGS = [
     *("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"),
     "best-practice",
 ]
-#: What Django's admin makes itself on pages of ours too, and axe finds fault with: dates
-#: without labels of their own, hints, the search, and links of filters below 24 px.
+#: What Django's admin makes itself on pages of ours too, and axe finds fault with: days
+#: and times without labels of their own, hints, the search, and filters below 24 px.
 DJANGOS = [".vDateField", ".vTimeField", ".help-tooltip", "#searchbar"]
 DJANGOS += ["#changelist-filter"]
 #: A window of 1280 by 1024 at 400 %.
@@ -86,7 +86,8 @@ _EDGELESS = """part => {
     const { color } = getComputedStyle(probe);
     probe.remove();
     const drawn = find("svg").filter(each => getComputedStyle(each).stroke !== color);
-    return [...edgeless, ...drawn].map(each => `no edge: ${each.outerHTML.slice(0, 200)}`);
+    const told = each => `no edge: ${each.outerHTML.slice(0, 200)}`;
+    return [...edgeless, ...drawn].map(told);
 }"""
 
 

@@ -77,7 +77,11 @@ def fill_in(bank, payee):
     tab_to(bank, "Transfer")
     bank.keyboard.press("Enter")
     expect(bank.get_by_role("heading", level=1)).to_have_text("Transfer")
-    for label, text in [("Payee", payee), ("Amount in SEK", "7.25"), ("Reference", "Rent")]:
+    for label, text in [
+        ("Payee", payee),
+        ("Amount in SEK", "7.25"),
+        ("Reference", "Rent"),
+    ]:
         tab_to(bank, label)
         bank.keyboard.type(text)
     tab_to(bank, "Pay")
