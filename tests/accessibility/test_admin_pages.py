@@ -89,4 +89,20 @@ def test_a_login_without_the_phone(admin, visit, look, page, press, user):
     page.get_by_label("Reason").fill("The phone was lost.")
     press("Save")
     expect(page.get_by_text("log in once without their phone")).to_be_visible()
-    look("asked for", by=faults)
+    look("asked for")
+
+
+def test_a_page_that_asks_in_the_admin_has_its_look_and_not_its_links(
+    admin, visit, page, press, user
+):
+    visit(f"{OURS}/bypass/add/")
+    page.get_by_label("User").fill(str(user.pk))
+    page.get_by_label("Reason").fill("The phone was lost.")
+    press("Save")
+    expect(page.locator("#site-name")).to_be_visible()
+    assert page.locator("#user-tools, #nav-sidebar, .breadcrumbs").count() == 0
+    card = page.locator("[data-magiclink-card]")
+    for theme, colour in [("dark", "rgb(18, 18, 18)"), ("light", "rgb(255, 255, 255)")]:
+        page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+        expect(page.locator("body")).to_have_css("background-color", colour)
+        expect(card).to_have_css("background-color", colour)
