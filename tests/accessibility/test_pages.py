@@ -1,6 +1,7 @@
 """Each page of ours in each of its states, for people who see and move otherwise."""
 
 import json
+import re
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -69,7 +70,7 @@ def test_a_page_that_asks_and_how_it_may_end(
     visit("/payroll/")
     look("ask")
     held = []
-    page.route("**/start/", lambda route: held.append(route))
+    page.route("**/start/", lambda route: held.append(route), times=1)
     press("Ask my phone")
     expect(page.locator(".magiclink-asking")).to_be_visible()
     look("asking")
@@ -112,20 +113,24 @@ def test_a_phone_that_was_asked_from_elsewhere(
 def test_a_form_without_script(chrome, visit, come, user, page, look):
     come(user)
     visit("/page/form/?without=1&action=/pay/&plain=1")
-    cookies = page.context.cookies()
     context = chrome.new_context(java_script_enabled=False)
-    context.add_cookies(cookies)
+    context.add_cookies(page.context.cookies())
     plain = context.new_page()
     plain.goto(page.url)
     plain.fill("[name=note]", "Rent")
     plain.click("#send")
-    expect(plain.locator("summary")).to_be_visible()
     plain.get_by_role("button", name="Ask my phone").click()
     expect(plain.get_by_role("button", name="Continue")).to_be_visible()
-    assert faults(plain) == []
-    plain.click("summary")
-    assert faults(plain) == []
+    # Axe is a script itself, so it is shown what such a browser shows.
+    shown = re.sub(r"<script.*?</script>|</?noscript>", "", plain.content())
     context.close()
+    page.route(
+        "**/shown/", lambda route: route.fulfill(body=shown, content_type="text/html")
+    )
+    visit("/shown/")
+    page.get_by_text("What you entered").click()
+    expect(page.get_by_text("Rent")).to_be_visible()
+    look("without script")
 
 
 def test_a_page_that_wants_the_code(visit, come, user, page, look, ask, state, sandbox):
