@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
+from django.utils.translation import override
 
 from ..client import MideyeClient
 from ..conf import DEFAULT_LIMITS, PREFIX, AppSettings, app_settings
@@ -61,6 +62,10 @@ RULES: dict[str, tuple[_Valid, str]] = {
     "CA_FILE": (
         lambda value: value == "" or (_is_text(value) and Path(value).is_file()),
         "the path of a PEM file that can be read, or empty",
+    ),
+    "ALLOWED_SERVERS": (
+        lambda value: _is_list(value) and all(map(_is_text, value)),
+        "a list of host names",
     ),
     "TIMEOUT": (is_timeout, "15 to 300 seconds"),
     "MAX_AGE": (is_max_age, MAX_AGE),
@@ -170,12 +175,13 @@ def _server() -> Iterator[CheckMessage]:
             id="django_magiclink.E002",
         )
     try:
-        MideyeClient(
-            app_settings.SERVER_URL,
-            app_settings.API_KEY,
-            endpoint_name=app_settings.ENDPOINT_NAME,
-            ca_file=app_settings.CA_FILE,
-        ).check()
+        with override(None):
+            MideyeClient(
+                app_settings.SERVER_URL,
+                app_settings.API_KEY,
+                endpoint_name=app_settings.ENDPOINT_NAME,
+                ca_file=app_settings.CA_FILE,
+            ).check()
     except ValueError as error:
         yield Error(str(error), id="django_magiclink.E003")
 
