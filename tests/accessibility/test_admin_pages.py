@@ -31,6 +31,18 @@ def admin(come, visit):
     return admin
 
 
+def test_what_is_planted_is_found(page):
+    page.set_content("""<!DOCTYPE html><html lang="en"><title>Planted</title>
+        <main id="content"><h1>Planted</h1><input><p style="width: 600px">Wide</p>
+        <input class="vDateField"></main>""")
+
+    kinds = [each.partition(":")[0] for each in faults_in_admin(page)]
+
+    # Django's own field is left to Django.
+    assert kinds.count("label") == 1
+    assert "wide" in kinds
+
+
 def test_an_endpoint(admin, visit, look, page, press, sandbox, endpoint):
     form = f"{OURS}/endpoint/{endpoint.pk}"
     visit(f"{OURS}/endpoint/")
