@@ -201,6 +201,7 @@ class Page:
     @sensitive_variables()
     def _context(self) -> dict[str, Any]:
         context: dict[str, Any] = {
+            **_frame(self.request),
             "page": self,
             "start_url": reverse("django_magiclink:start"),
             "leave_url": reverse("django_magiclink:leave"),
@@ -225,6 +226,17 @@ class Page:
             doubtful = [self.doubtful.pk]
             context["doubt_url"] = reverse("django_magiclink:report", args=doubtful)
         return context
+
+
+def _frame(request: HttpRequest) -> dict[str, Any]:
+    """Return what the page stands in: that of a view of the admin, in the admin."""
+    view = getattr(request.resolver_match, "func", None)
+    site = getattr(getattr(view, "model_admin", view), "admin_site", None)
+    if site is None:
+        return {"frame": "django_magiclink/base.html"}
+    # Neither its models nor the user's name: the page may be a login's second step.
+    names = {"site_header": site.site_header, "site_title": site.site_title}
+    return names | {"frame": "admin/django_magiclink/base.html"}
 
 
 @sensitive_variables()

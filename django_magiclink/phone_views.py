@@ -33,6 +33,7 @@ class PhoneForm(forms.Form):
     number = forms.CharField(
         label=gettext_lazy("Mobile number"),
         max_length=32,
+        help_text=gettext_lazy("With its country code, such as +46 70 123 45 67."),
         widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "tel"}),
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
+from docs.make_hosts import HOSTS, make, surroundings
 from tests.admin_walk import AdminWalk
 from tests.browsers import launched
 from tests.demo import Demo
@@ -27,7 +28,8 @@ def transfer(page, demo, invoice):
     page.fill("[name=amount]", "1250")
     page.fill("[name=reference]", invoice)
     page.get_by_role("button", name="Pay").click()
-    expect(page.locator("main")).to_have_attribute("data-state", "waiting")
+    card = page.locator("[data-magiclink-card]")
+    expect(card).to_have_attribute("data-state", "waiting")
 
 
 def take(page, phone, demo, name):
@@ -101,6 +103,25 @@ def take_admin(page, phone, demo, name):
     walk.dashboard()
 
 
+def take_hosts(browser):
+    """Photograph one page in each host of docs/hosts."""
+    with tempfile.TemporaryDirectory() as styles:
+        make(Path(styles))
+        for host in HOSTS:
+            with (
+                tempfile.TemporaryDirectory() as folder,
+                Demo(Path(folder), **surroundings(host, styles)) as demo,
+            ):
+                size = {"width": 1000, "height": 760}
+                context = browser.new_context(reduced_motion="reduce", viewport=size)
+                page = context.new_page()
+                log_in(page, demo)
+                transfer(page, demo, f"Invoice {host}")
+                expect(page.get_by_role("status")).to_contain_text("Answer on")
+                page.screenshot(path=IMAGES / f"host-{host}.png")
+                context.close()
+
+
 def main():
     """Run the demo, and go through it in both schemes and at both widths."""
     IMAGES.mkdir(exist_ok=True)
@@ -129,6 +150,7 @@ def main():
                 for step in steps:
                     step(page, phone, bank, (scheme, width))
                 context.close()
+        take_hosts(browser)
         browser.close()
 
 

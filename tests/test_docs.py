@@ -9,6 +9,8 @@ from django_magiclink.status import TRANSITIONS, Status
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs/reference.md"
+LOOK = ROOT / "docs/howto/look.md"
+STYLE = ROOT / "django_magiclink/static/django_magiclink/magiclink.css"
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 CHECK = r"django_magiclink\.[EW]\d{3}"
 
@@ -49,6 +51,17 @@ def test_the_reference_has_each_state_and_what_may_follow_it():
         state.value: {then.value for then in TRANSITIONS.get(state, ())}
         for state in Status
     }
+
+
+def test_the_how_to_has_each_property_of_the_style_sheet_and_all_are_used():
+    css = STYLE.read_text()
+    used = set(re.findall(r"var\((--magiclink-[\w-]+)\)", css)) - {"--magiclink-tone"}
+
+    rows = re.findall(r"^\| `(--magiclink-[\w-]+)` \|", LOOK.read_text(), re.M)
+
+    [defaults] = re.findall(r"^:where\(:root\) {(.+?)^}", css, re.M | re.S)
+    assert rows == re.findall(r"(--magiclink-[\w-]+):", defaults)
+    assert set(rows) == used
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

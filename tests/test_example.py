@@ -481,12 +481,12 @@ def test_the_code_of_the_how_to_pages_is_that_of_the_bank(page):
     text = page.read_text()
 
     blocks = re.findall(
-        r"In\s`(example_project/\S+)`:\n\n```(?:python|html|js)\n(.*?)```",
+        r"In\s`((?:example_project|docs)/\S+)`:\n\n```(?:python|html|js|css)\n(.*?)```",
         text,
         re.DOTALL,
     )
 
-    assert len(blocks) == len(re.findall(r"^```(?:python|html|js)$", text, re.M))
+    assert len(blocks) == len(re.findall(r"^```(?:python|html|js|css)$", text, re.M))
     for name, code in blocks:
         assert lines_of(code) in lines_of((ROOT / name).read_text())
 

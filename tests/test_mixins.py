@@ -203,6 +203,22 @@ def test_an_admin_asks_with_a_page_that_carries_the_form(
     assert names() == ["changed"]
 
 
+@pytest.mark.parametrize(
+    ("method", "url"), [("get", "/guarded/"), ("post", f"{RUNS}add/")]
+)
+def test_a_page_that_asks_in_the_admin_has_its_look_and_not_its_links(
+    browser, endpoint, staff, method, url
+):
+    page = getattr(browser, method)(url, {"view": "new"}, headers=NAVIGATION)
+
+    assert page.status_code == 401
+    assert "Django administration" in page.text
+    assert "data-magiclink-card" in page.text
+    assert page.text.count("<main") == 1
+    assert "user-tools" not in page.text
+    assert "nav-sidebar" not in page.text
+
+
 def test_an_edited_list_is_a_change(browser, endpoint, there):
     values = {
         "form-TOTAL_FORMS": "1",

@@ -53,7 +53,10 @@ class BypassAdmin(admin.ModelAdmin):
 
     def get_urls(self) -> list[Any]:
         # An approval that is used inside a transaction could be used again.
-        add = transaction.non_atomic_requests(self.admin_site.admin_view(self.add_view))
+        add: Any = self.admin_site.admin_view(self.add_view)
+        transaction.non_atomic_requests(add)
+        # As Django marks its own, so that the page that asks knows where it stands.
+        add.model_admin = self
         name = "django_magiclink_bypass_add"
         return [path("add/", add, name=name), *super().get_urls()]
 

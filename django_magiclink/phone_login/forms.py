@@ -12,6 +12,7 @@ class NameForm(forms.Form):
     name = forms.CharField(
         label=_("Phone number or user name"),
         max_length=150,
+        help_text=_("A number begins with its country code, such as +46."),
         widget=forms.TextInput(
             attrs={
                 "autocomplete": "username",

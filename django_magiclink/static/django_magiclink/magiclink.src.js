@@ -11,7 +11,7 @@ const { submit, checkValidity, requestSubmit, getAttribute } = HTMLFormElement.p
 
 /* Run a card. "go" repeats the request; "mayStart" says that the user sent it. */
 function run(card, go, mayStart) {
-  const isPage = card.localName === "main";
+  const isPage = !card.closest("dialog");
   const words = card.dataset;
   const find = (selector) => card.querySelector(selector);
   const startForm = find("[data-start]");
@@ -541,7 +541,7 @@ function boot() {
   document.addEventListener("htmx:beforeSend", keepBody);
   document.addEventListener("htmx:beforeOnLoad", onLoad);
   document.addEventListener("htmx:before:request", giveFetch);
-  const card = document.querySelector("main[data-magiclink-card]");
+  const card = document.querySelector("[data-magiclink-card]");
   if (card) runPage(card);
 }
 
