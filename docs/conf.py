@@ -8,6 +8,8 @@ is made here, when a page is read.
 import re
 from pathlib import Path
 
+from pygments.lexers.templates import HtmlDjangoLexer
+
 from django_magiclink import __version__
 
 ROOT = Path(__file__).parent.parent
@@ -66,5 +68,6 @@ def within(docname, link):
 
 
 def setup(app):
-    """Connect what is above."""
+    """Connect what is above; HTML in the pages is that of templates."""
+    app.add_lexer("html", HtmlDjangoLexer)
     app.connect("source-read", read)
