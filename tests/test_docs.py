@@ -3,7 +3,6 @@ from ast import literal_eval
 from pathlib import Path
 
 import pytest
-
 from django.dispatch import Signal
 
 from django_magiclink import exceptions, signals
@@ -23,7 +22,7 @@ PROPERTY = r"--magiclink-[\w-]+"
 def rows_of(title):
     """Return the cells of each row of the tables below a heading of the reference."""
     parts = re.split(r"^#+ (.+)\n", REFERENCE.read_text(), flags=re.M)
-    [section] = [text for name, text in zip(parts[1::2], parts[2::2]) if name == title]
+    section = dict(zip(parts[1::2], parts[2::2], strict=True))[title]
     lines = re.findall(r"^\| (`.+) \|$", section, re.M)
     return [re.split(r" \| ", line) for line in lines]
 
@@ -116,8 +115,7 @@ def test_the_reference_has_each_template_with_its_blocks():
     }
 
     assert rows == {
-        path.name: set(re.findall(BLOCK, path.read_text()))
-        for path in folder.iterdir()
+        path.name: set(re.findall(BLOCK, path.read_text())) for path in folder.iterdir()
     }
 
 

@@ -1,0 +1,286 @@
+"""Each command that README and documentation give: it runs here, or it is said where."""
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from dataclasses import dataclass
+
+import pytest
+import requests
+from cryptography.fernet import Fernet
+
+from .newcomers import Newcomer
+from .pages import PAGES, ROOT, blocks_of, commands_of
+from .servers import until
+
+#: Run to their end in a project that has what the pages say.
+HERE = [
+    "python manage.py check --deploy",
+    "python manage.py collectstatic --noinput",
+    "python manage.py magiclink_check --days 14",
+    "python manage.py magiclink_field_key",
+    "python manage.py magiclink_key --endpoint default --stdin "
+    "--expires-on 2027-06-30 < /run/secrets/mideye_key",
+    "python manage.py magiclink_key --endpoint default --stdin "
+    "< /run/secrets/mideye_key",
+    "python manage.py magiclink_purge",
+    "python manage.py magiclink_purge --dry-run",
+    "python manage.py magiclink_rotate_field_keys",
+]
+
+
+@dataclass(frozen=True)
+class Server:
+    """What does not end by itself: what it says once it is there."""
+
+    ready: str
+    settings: str = "project.settings"
+
+
+#: Run in that project until they are ready, on ports that the environment gives.
+SERVERS = {
+    "gunicorn project.wsgi --workers=2 --threads=4 --preload --timeout=90": Server(
+        r"Listening at: (http://\S+)"
+    ),
+    "uvicorn project.asgi:application --timeout-graceful-shutdown=5": Server(
+        r"running on (http://\S+)"
+    ),
+    "celery --app=project worker --queues=approvals --pool=threads "
+    "--concurrency=500 --prefetch-multiplier=1": Server(
+        r"celery@\S+ ready", "project.with_celery"
+    ),
+    "python manage.py db_worker": Server("Starting worker", "project.with_tasks"),
+}
+DEMO = (
+    "python3 -m venv .venv && .venv/bin/pip install -e '.[demo]' "
+    "&& .venv/bin/python manage.py demo"
+)
+INSTALLS = [
+    "pip install 'django-mideye-magiclink[celery]'",
+    "pip install 'django-mideye-magiclink[drf]'",
+    "pip install 'django-mideye-magiclink[tasks]' django-tasks-db",
+    "pip install 'psycopg[binary]'",
+    "pip install --upgrade django-mideye-magiclink",
+]
+#: Where the other commands run: a file, and what in it does so.
+ELSEWHERE = {
+    ".ci/run": (".ci/run", "step tox run-parallel"),
+    ".venv/bin/python manage.py demo": ("tests/demo.py", '"demo"'),
+    "python -m docs.make_requirements": ("tests/test_requirements.py", "made("),
+    "python -m docs.make_script": ("tests/test_script.py", "made("),
+    "python -m pytest tests/test_guard.py": (".ci/run", "python -m pytest"),
+    "python manage.py makemigrations --check --dry-run": (
+        ".ci/run",
+        "python manage.py makemigrations --check --dry-run",
+    ),
+    "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' "
+    "&& .venv/bin/python -m pytest": (".ci/run", "pip install -qq -e '.[test]'"),
+    "ruff check && ruff format --check && lint-imports && mypy": (
+        "tox.ini",
+        "commands = mypy",
+    ),
+    "pip install -e '.[docs]'": ("tox.ini", "extras = docs"),
+    "sphinx-build -W -n -b html docs docs/_build": (
+        "tox.ini",
+        "sphinx-build -W -n -q -b html docs",
+    ),
+}
+#: Pages that a test follows as a whole.
+FOLLOWED = {
+    "docs/tutorial.md": "tests/test_tutorial.py",
+    "README.md": "tests/test_package.py",
+}
+#: What no test runs, and why.
+NOT_RUN = {
+    "benchmarks/README.md": "each takes from minutes to an hour of a quiet machine",
+    "mutation/README.md": "it takes hours",
+    "python -m docs.make_images": "each picture has another code and time on it",
+}
+
+
+def known(path):
+    """Return the commands of a page of which it is said where they run."""
+    name = str(path.relative_to(ROOT))
+    if name in NOT_RUN:
+        return set(commands_of(path))
+    text = path.read_text()
+    if name == "README.md":
+        text = re.search(r"^## Add it to.+?(?=^## )", text, re.M | re.S)[0]
+    followed = blocks_of(text) if name in FOLLOWED else []
+    return {
+        *(line for block in followed for line in block.commands),
+        *(*HERE, *SERVERS, *INSTALLS, *ELSEWHERE, *NOT_RUN, DEMO),
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_it_is_known_where_each_command_runs(page):
+    assert set(commands_of(page)) - known(page) == set()
+
+
+def test_no_command_is_run_that_no_page_has():
+    given = {command for page in PAGES for command in commands_of(page)}
+    names = {str(page.relative_to(ROOT)) for page in PAGES}
+
+    ours = {*HERE, *SERVERS, *INSTALLS, *ELSEWHERE, DEMO, *NOT_RUN, *FOLLOWED}
+
+    assert ours - given - names == set()
+
+
+@pytest.mark.parametrize(("file", "text"), [*ELSEWHERE.values()])
+def test_what_runs_elsewhere_is_there(file, text):
+    assert text in (ROOT / file).read_text()
+
+
+def code_of(name):
+    """Return the blocks of Python on a page."""
+    blocks = blocks_of((ROOT / name).read_text())
+    return [block.text for block in blocks if block.language == "python"]
+
+
+class Project:
+    """A project as the pages have it, with an endpoint and its key in the database."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "mideye_key").write_text("7c8d0a0e-a-key-of-mideye\n")
+        self.run("django-admin startproject project .", DJANGO_SETTINGS_MODULE="")
+        settings, urls, *_rest = code_of("README.md")
+        self._write("settings.py", f"{settings}{SETTINGS}", "a")
+        self._write("urls.py", urls, "a")
+        self._write("celery.py", CELERY)
+        self._write("__init__.py", "from .celery import app\n")
+        _stranger, celery, tasks = code_of("docs/howto/deploy.md")
+        self._write("with_celery.py", f"from .settings import *\n{celery}")
+        self._write("with_tasks.py", f"from .settings import *\n{tasks}")
+        self.run("python manage.py migrate", DJANGO_SETTINGS_MODULE=TASKS)
+        self.run(f'python manage.py shell -c "{ENDPOINT}"')
+        self.run(HERE[4])
+
+    def run(self, command, **environment):
+        """Run a command to its end, and return what it says."""
+        done = subprocess.run(
+            ["bash", "-c", self._line(command)],
+            capture_output=True,
+            cwd=self.folder,
+            env=self.environment | environment,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def start(self, command, log, **environment):
+        """Run a command that does not end by itself."""
+        return subprocess.Popen(
+            ["bash", "-c", f"exec {self._line(command)}"],
+            cwd=self.folder,
+            env=self.environment | environment,
+            stderr=log,
+            stdout=log,
+        )
+
+    @property
+    def environment(self):
+        path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+        return os.environ | {
+            "DJANGO_SETTINGS_MODULE": "project.settings",
+            "GUNICORN_CMD_ARGS": "--bind=127.0.0.1:0",
+            "MAGICLINK_FIELD_KEY": FIELD_KEY,
+            "PATH": path,
+            "PYTHONPATH": str(ROOT),
+            "UVICORN_PORT": "0",
+            "XDG_RUNTIME_DIR": str(self.folder),
+        }
+
+    def _line(self, command):
+        # Nobody but root writes where secrets are.
+        return command.replace("/run/secrets", str(self.folder))
+
+    def _write(self, name, text, mode="w"):
+        with (self.folder / "project" / name).open(mode) as file:
+            file.write(text)
+
+
+FIELD_KEY = Fernet.generate_key().decode()
+TASKS = "project.with_tasks"
+ENDPOINT = (
+    "from django_magiclink.models import Endpoint; "
+    "Endpoint.objects.create(name='default', base_url='https://mideye.example.com')"
+)
+SETTINGS = f"""
+{code_of("docs/howto/endpoints.md")[0]}
+CELERY_BROKER_URL = "memory://"
+STATIC_ROOT = BASE_DIR / "static"
+"""
+CELERY = """
+from celery import Celery
+
+app = Celery("project")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return Project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("command", HERE)
+def test_a_command_does_what_it_is_for(project, command):
+    project.run(command)
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("command", SERVERS)
+def test_a_server_starts_and_ends_as_it_is_told_to(project, command, tmp_path):
+    server, log = SERVERS[command], tmp_path / "log"
+    with log.open("w") as opened:
+        process = project.start(command, opened, DJANGO_SETTINGS_MODULE=server.settings)
+    try:
+        ready = until(lambda: find(server.ready, log, process))
+        if ready.groups():
+            with requests.get(f"{ready[1]}/admin/login/") as page:
+                assert page.status_code == 200
+    finally:
+        process.terminate()
+        ended = process.wait(60)
+
+    assert ended in (0, -15), log.read_text()
+
+
+def find(pattern, log, process):
+    text = log.read_text()
+    assert process.poll() is None, text
+    return re.search(pattern, text)
+
+
+@pytest.mark.slow
+def test_the_extras_of_the_pages_can_be_installed(wheel, tmp_path):
+    with Newcomer(tmp_path, wheel) as newcomer:
+        newcomer.run("python3 -m venv .venv && . .venv/bin/activate")
+        for command in INSTALLS:
+            newcomer.run(command)
+        newcomer.run("python -c 'import celery, django_tasks_db, psycopg'")
+        newcomer.run("python -c 'import rest_framework'")
+        newcomer.run("pip check")
+
+
+@pytest.mark.slow
+def test_the_first_command_of_the_readme_runs_the_demo(dist, wheel, tmp_path):
+    [sdist] = dist.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    with Newcomer(tmp_path, wheel) as newcomer:
+        newcomer.run("cd django_mideye_magiclink-*")
+        # What is installed is the folder, not the wheel.
+        newcomer.start(f"{DEMO} --port=0 --sandbox-port=0", PIP_CONSTRAINT="")
+        site = newcomer.wait_for(
+            lambda: re.search(r"^Site +(\S+)$", newcomer.log.read_text(), re.M)
+        )
+        with requests.get(f"{site[1]}login/") as page:
+            assert "Harbour Bank" in page.text
