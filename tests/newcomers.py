@@ -64,9 +64,8 @@ class Newcomer:
         assert done.returncode == 0, f"{lines}\n{done.stdout}\n{done.stderr}"
         pairs = left.read_text().rstrip("\0").split("\0")
         after = dict(pair.split("=", 1) for pair in pairs)
-        self.environment = {
-            name: value for name, value in after.items() if name not in environment
-        }
+        before = {name: self.environment.get(name, "") for name in environment}
+        self.environment = after | before
         self.folder = Path(after["PWD"])
         return done.stdout
 

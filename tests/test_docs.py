@@ -1,5 +1,8 @@
 import re
+import tomllib
 from ast import literal_eval
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -140,6 +143,25 @@ def test_the_reference_has_each_function_of_the_script():
     assert functions
     assert set(documented) == functions
     assert set(re.findall(r"(\w+):", window)) == functions
+
+
+def test_the_architecture_has_each_module_in_the_order_of_the_layers():
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = config["tool"]["importlinter"]["contracts"]
+    [layers] = [each["layers"] for each in contracts if "layers" in each]
+    ranks = {
+        name: rank
+        for rank, layer in enumerate(reversed(layers))
+        for name in layer.split(" | ")
+    }
+    page = (ROOT / "docs/architecture.md").read_text()
+
+    rows = re.findall(r"^\|(?: \d)? \| (`[^|]+`) \|", page, re.M)
+    named = [re.findall(r"`(\w+)`", row) for row in rows]
+
+    assert Counter(name for row in named for name in row) == Counter(list(ranks))
+    for row, later in pairwise(named):
+        assert max(map(ranks.get, row)) <= min(map(ranks.get, later))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
