@@ -1,18 +1,15 @@
 """Each command that README and pages give: it runs here, or it is said where."""
 
-import os
 import re
-import subprocess
-import sys
 import tarfile
 from dataclasses import dataclass
 
 import pytest
 import requests
-from cryptography.fernet import Fernet
 
 from .newcomers import Newcomer
 from .pages import PAGES, ROOT, blocks_of, commands_of
+from .projects import KEY, TASKS, Project
 from .servers import until
 
 #: Run to their end in a project that has what the pages say.
@@ -23,8 +20,7 @@ HERE = [
     "python manage.py magiclink_field_key",
     "python manage.py magiclink_key --endpoint default --stdin "
     "--expires-on 2027-06-30 < /run/secrets/mideye_key",
-    "python manage.py magiclink_key --endpoint default --stdin "
-    "< /run/secrets/mideye_key",
+    KEY,
     "python manage.py magiclink_purge",
     "python manage.py magiclink_purge --dry-run",
     "python manage.py magiclink_rotate_field_keys",
@@ -52,7 +48,7 @@ SERVERS = {
     "--concurrency=500 --prefetch-multiplier=1": Server(
         r"\.> approvals +exchange", "project.with_celery"
     ),
-    "python manage.py db_worker": Server("Starting worker", "project.with_tasks"),
+    "python manage.py db_worker": Server("Starting worker", TASKS),
 }
 DEMO = (
     "python3 -m venv .venv && .venv/bin/pip install -e '.[demo]' "
@@ -136,96 +132,6 @@ def test_no_command_is_run_that_no_page_has():
 @pytest.mark.parametrize(("file", "text"), [*ELSEWHERE.values()])
 def test_what_runs_elsewhere_is_there(file, text):
     assert text in (ROOT / file).read_text()
-
-
-def code_of(name):
-    """Return the blocks of Python on a page."""
-    blocks = blocks_of((ROOT / name).read_text())
-    return [block.text for block in blocks if block.language == "python"]
-
-
-class Project:
-    """A project as the pages have it, with an endpoint and its key in the database."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        (folder / "mideye_key").write_text("7c8d0a0e-a-key-of-mideye\n")
-        self.run("django-admin startproject project .", DJANGO_SETTINGS_MODULE="")
-        settings, urls, *_rest = code_of("README.md")
-        self._write("settings.py", f"{settings}{SETTINGS}", "a")
-        self._write("urls.py", urls, "a")
-        self._write("celery.py", CELERY)
-        self._write("__init__.py", "from .celery import app\n")
-        _stranger, celery, tasks = code_of("docs/howto/deploy.md")
-        self._write("with_celery.py", f"from .settings import *\n{celery}")
-        self._write("with_tasks.py", f"from .settings import *\n{tasks}")
-        self.run("python manage.py migrate", DJANGO_SETTINGS_MODULE=TASKS)
-        self.run(f'python manage.py shell -c "{ENDPOINT}"')
-        self.run(next(line for line in HERE if "magiclink_key" in line))
-
-    def run(self, command, **environment):
-        """Run a command to its end, and return what it says."""
-        done = subprocess.run(
-            ["bash", "-c", self._line(command)],
-            capture_output=True,
-            cwd=self.folder,
-            env=self.environment | environment,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-    def start(self, command, log, **environment):
-        """Run a command that does not end by itself."""
-        return subprocess.Popen(
-            ["bash", "-c", f"exec {self._line(command)}"],
-            cwd=self.folder,
-            env=self.environment | environment,
-            stderr=log,
-            stdout=log,
-        )
-
-    @property
-    def environment(self):
-        path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
-        return os.environ | {
-            "DJANGO_SETTINGS_MODULE": "project.settings",
-            "GUNICORN_CMD_ARGS": "--bind=127.0.0.1:0",
-            "MAGICLINK_FIELD_KEY": FIELD_KEY,
-            "PATH": path,
-            "PYTHONPATH": str(ROOT),
-            "UVICORN_PORT": "0",
-            "XDG_RUNTIME_DIR": str(self.folder),
-        }
-
-    def _line(self, command):
-        # Nobody but root writes where secrets are.
-        return command.replace("/run/secrets", str(self.folder))
-
-    def _write(self, name, text, mode="w"):
-        with (self.folder / "project" / name).open(mode) as file:
-            file.write(text)
-
-
-FIELD_KEY = Fernet.generate_key().decode()
-TASKS = "project.with_tasks"
-ENDPOINT = (
-    "from django_magiclink.models import Endpoint; "
-    "Endpoint.objects.create(name='default', base_url='https://mideye.example.com')"
-)
-SETTINGS = f"""
-{code_of("docs/howto/endpoints.md")[0]}
-CELERY_BROKER_URL = "memory://"
-STATIC_ROOT = BASE_DIR / "static"
-"""
-CELERY = """
-from celery import Celery
-
-app = Celery("project")
-app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
-"""
 
 
 @pytest.fixture(scope="module")
