@@ -164,6 +164,30 @@ def test_the_architecture_has_each_module_in_the_order_of_the_layers():
         assert max(map(ranks.get, row)) <= min(map(ranks.get, later))
 
 
+def test_the_upgrade_policy_has_the_pairs_that_are_tested():
+    environments = (ROOT / "tox.ini").read_text().partition("[testenv]")[0]
+    tested = {
+        (f"3.{minor}", f"{django[0]}.{django[1:]}")
+        for minor, djangos in re.findall(
+            r"^ +py3(\d+)-django\{?([\d, ]+)", environments, re.M
+        )
+        for django in djangos.split(", ")
+    }
+    page = (ROOT / "docs/upgrading.md").read_text()
+
+    promised = {
+        (python, django)
+        for pythons, djangos in re.findall(
+            r"^\| ([\d., ]+) \| ([\d., ]+) \|$", page, re.M
+        )
+        for python in pythons.split(", ")
+        for django in djangos.split(", ")
+    }
+
+    assert tested
+    assert promised == tested
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_to_files_that_exist(page):
     links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
