@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from django.http.request import validate_host
 from django.utils.translation import gettext as _
 
 from .conf import app_settings
@@ -39,6 +40,9 @@ def validate_base_url(url: str) -> None:
         or getattr(address, "ipv4_mapped", None)
     ):
         raise ValueError(_("Use the server's own name; this address is no server's."))
+    allowed = app_settings.ALLOWED_SERVERS
+    if allowed and not validate_host(host, allowed):
+        raise ValueError(_("Use a server that MAGICLINK_ALLOWED_SERVERS names."))
     loopback = address.is_loopback if address else host == "localhost"
     if scheme != "https" and not (loopback and app_settings.SANDBOX):
         raise ValueError(_("Use https; only MAGICLINK_SANDBOX on loopback needs none."))

@@ -34,6 +34,8 @@ class AppSettings:
     ENDPOINT_NAME: str = ""
     #: PEM file with the only certificate authorities to trust for ``SERVER_URL``.
     CA_FILE: str = ""
+    #: Hosts that endpoints may name, written as in ``ALLOWED_HOSTS``; empty for any.
+    ALLOWED_SERVERS: Sequence[str] = ()
     #: Seconds the phone waits for an answer, 15 to 300.
     TIMEOUT: int = 60
     #: Seconds for which one approval opens the views that ask for it; 0 for one

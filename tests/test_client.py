@@ -2,6 +2,7 @@ import copy
 import json
 import pickle
 import traceback
+from contextlib import nullcontext
 
 import pytest
 import requests
@@ -424,6 +425,37 @@ def test_an_address_that_is_no_place_for_a_key_is_refused(server, settings, url)
     assert len(url) < 9 or url not in str(caught.value)
     assert caught.value.__context__ is None
     assert at_call_time.value.kind == "invalid"
+    assert not server.calls
+
+
+@pytest.mark.covers("R37", "A41")
+@pytest.mark.parametrize(
+    ("allowed", "passes"),
+    [
+        ([], True),
+        (["mideye.example.com"], True),
+        ([".example.com"], True),
+        (["10.0.0.1", "Mideye.Example.Com"], True),
+        (["example.com"], False),
+        (["mideye.example.com.evil.example"], False),
+        ([""], False),
+    ],
+)
+def test_a_site_may_name_its_servers(settings, allowed, passes):
+    settings.MAGICLINK_ALLOWED_SERVERS = allowed
+
+    with nullcontext() if passes else pytest.raises(ValueError, match="ALLOWED_SERV"):
+        validate_base_url("https://mideye.example.com:8443/a")
+
+
+@pytest.mark.covers("R37", "A41")
+def test_no_other_server_than_those_named_gets_a_request(server, settings):
+    settings.MAGICLINK_ALLOWED_SERVERS = ["mideye.example.org"]
+
+    with pytest.raises(NotSent) as refused:
+        ask()
+
+    assert refused.value.kind == "invalid"
     assert not server.calls
 
 

@@ -62,6 +62,10 @@ RULES: dict[str, tuple[_Valid, str]] = {
         lambda value: value == "" or (_is_text(value) and Path(value).is_file()),
         "the path of a PEM file that can be read, or empty",
     ),
+    "ALLOWED_SERVERS": (
+        lambda value: _is_list(value) and all(map(_is_text, value)),
+        "a list of host names",
+    ),
     "TIMEOUT": (is_timeout, "15 to 300 seconds"),
     "MAX_AGE": (is_max_age, MAX_AGE),
     "RULES": (_is_list, "a list of dicts, one a rule"),
