@@ -34,7 +34,10 @@ def page(chrome):
     context = chrome.new_context()
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     yield page
+    # As it is without this, for the tests that follow.
+    expect.set_options(timeout=5_000)
     context.close()
 
 
@@ -57,7 +60,6 @@ class Reader(Newcomer):
 @pytest.mark.slow
 @pytest.mark.needs("chromium")
 def test_the_tutorial_leads_where_it_says(wheel, tmp_path, page):
-    expect.set_options(timeout=PATIENCE)
     with Reader(tmp_path, wheel) as reader:
         phone_at, add_at, payroll_at, transfer_at = reader.addresses
         reader.do("A project")
