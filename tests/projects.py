@@ -29,6 +29,8 @@ ENDPOINT = (
 SETTINGS = f"""
 {code_of("docs/howto/endpoints.md")[0]}
 CELERY_BROKER_URL = "memory://"
+# Django 6.1 begins a project with mails to the console, which no deployment may have.
+MAILERS = {{"default": {{"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}}}}
 STATIC_ROOT = BASE_DIR / "static"
 """
 CELERY = """
