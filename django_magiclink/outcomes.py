@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from .status import GRANTED, UNDECIDED, Status
 
@@ -21,7 +22,8 @@ class Outcome(TextChoices):
     FAILED = "failed", _("Failed")
     CANCELLED = "cancelled", _("Cancelled")
     EXPIRED = "expired", _("Expired")
-    OPEN = "open", _("Open")
+    # Alone it is taken for the verb, also by catalogues of others.
+    OPEN = "open", pgettext_lazy("outcome", "Open")
 
 
 #: What each state comes to. None leads from one of these to another, but from OPEN, so

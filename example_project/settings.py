@@ -100,9 +100,9 @@ SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_SECURE = not DEBUG
 
 LANGUAGE_CODE = "en"
-# The bank's own pages are in English. A site in more languages lists them here, and
-# the approval pages follow.
-LANGUAGES = [("en", "English")]
+# The approval pages and the phone speak the first of these that the browser asks for.
+# The bank's own pages are in English.
+LANGUAGES = [("en", "English"), ("sv", "Svenska")]
 TIME_ZONE = "Europe/Stockholm"
 USE_TZ = True
 

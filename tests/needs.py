@@ -40,6 +40,11 @@ def npx():
     return shutil.which("npx")
 
 
+def gettext():
+    """The path of GNU gettext's extraction, which Django's makemessages runs."""
+    return shutil.which("xgettext")
+
+
 def newer_python():
     """A Python that Django 6 runs on: this one, or another on PATH."""
     if sys.version_info >= (3, 12):
@@ -57,6 +62,7 @@ NEEDS = {
     "chromium": (chromium, "install Chromium, such as Debian's package chromium"),
     "postgres": (postgres, "install PostgreSQL's server, such as package postgresql"),
     "redis": (redis, "install Redis's server, such as package redis-server"),
+    "gettext": (gettext, "install GNU gettext, such as Debian's package gettext"),
     "npx": (npx, "install npm, such as Debian's package npm"),
     "newer_python": (newer_python, "put Python 3.12 or 3.13 on PATH as python3.13"),
 }

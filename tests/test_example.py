@@ -470,7 +470,7 @@ def lines_of(text):
 
 #: For those who look after a site: about its settings, not about the bank.
 KEEPING = (
-    *("audit", "dashboard", "deploy", "endpoints"),
+    *("audit", "dashboard", "deploy", "endpoints", "languages"),
     *("monitoring", "postgresql", "proxy", "vault"),
 )
 

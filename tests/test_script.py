@@ -192,8 +192,13 @@ def test_after_a_decline_one_may_ask_again(host, sandbox, unlimited):
     answer(page, "200 pay ran")
 
 
-def test_after_a_decline_the_dialog_says_when_one_may_ask_again(host, sandbox):
+# What a page of the host says of its language, which may be nothing, or no language.
+@pytest.mark.parametrize("language", ["en", "", "sv_SE"])
+def test_after_a_decline_the_dialog_says_when_one_may_ask_again(
+    host, sandbox, language
+):
     page = host("fetch")
+    page.evaluate("language => { document.documentElement.lang = language }", language)
     sandbox.script("reject")
     fetch(page, ["/pay/", POST])
     expect(dialog(page)).to_contain_text("You declined")

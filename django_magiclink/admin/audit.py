@@ -20,8 +20,8 @@ from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import path, reverse
 from django.utils.formats import number_format
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from .. import approvals
 from ..binding import SHORT_HASH
@@ -156,8 +156,9 @@ class ApprovalAdmin(DashboardMixin, ExportMixin, admin.ModelAdmin):
         known = [approval for approval in chosen if approval.user_id is not None]
         users = {approval.user_id for approval in known}
         ended = sum(approvals.revoke(user, by=request.user) for user in users)
+        done = gettext("All approvals of the user were ended.")
         for approval in known:
-            self.log_change(request, approval, "All approvals of the user were ended.")
+            self.log_change(request, approval, done)
             logger.warning(
                 "All approvals of user %s were ended by user %s.",
                 approval.user_id,

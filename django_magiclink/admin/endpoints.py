@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
 from .. import health
@@ -40,7 +40,10 @@ class EndpointAdmin(admin.ModelAdmin):
     ]
     fieldsets = [
         (None, {"fields": ["name", "base_url", "endpoint_name", "ca_certificate"]}),
-        (gettext_lazy("Use"), {"fields": ["enabled", "is_default", "timeout"]}),
+        (
+            pgettext_lazy("heading", "Use"),
+            {"fields": ["enabled", "is_default", "timeout"]},
+        ),
         (
             gettext_lazy("On the phone"),
             {
@@ -52,7 +55,8 @@ class EndpointAdmin(admin.ModelAdmin):
                 ],
                 "description": gettext_lazy(
                     "What is left empty is worded by the server, and the title by "
-                    "MAGICLINK_SITE_NAME."
+                    "MAGICLINK_SITE_NAME. “Accept” and “Reject” on the buttons are "
+                    "put into the user's language."
                 ),
             },
         ),
@@ -98,7 +102,9 @@ class EndpointAdmin(admin.ModelAdmin):
         label = str(found.label)
         key = health.key_in_use(endpoint)
         if found == Health.EXPIRING and key is not None:
-            label = _("Key expires in %d days") % (health.days_left(key) or 0)
+            days = health.days_left(key) or 0
+            label = ngettext("Key expires in %d day", "Key expires in %d days", days)
+            label %= days
         return format_html(
             '<span class="magiclink-badge" data-health="{}">{}</span>', found, label
         )
@@ -130,7 +136,7 @@ class EndpointAdmin(admin.ModelAdmin):
         [endpoint] = chosen
         endpoint.is_default = True
         endpoint.save()
-        self.log_change(request, endpoint, "It is the default now.")
+        self.log_change(request, endpoint, _("It is the default now."))
         done = _("The default is now %s.") % endpoint
         self.message_user(request, done, messages.SUCCESS)
 

@@ -27,6 +27,7 @@ from django.http import (
 )
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .. import exports
@@ -91,7 +92,7 @@ def _export(
         content_type=ContentType.objects.get_for_model(Approval),
         object_repr=str(Approval._meta.verbose_name_plural),
         action_flag=CHANGE,
-        change_message=f"Exported as CSV: {_without_search(filters)}.",
+        change_message=gettext("Exported as CSV: %s.") % _without_search(filters),
     )
     pieces = _counted(request.user, rows, filters)
     # Django would read a sync stream to its end first under ASGI.
@@ -107,8 +108,9 @@ def _export(
 def _without_search(filters: dict[str, str]) -> str:
     """What the admin's log may keep: a name that is looked for may be forgotten."""
     told = urlencode({name: filters[name] for name in filters if name != SEARCH_VAR})
-    searched = "a search" if filters.get(SEARCH_VAR) else ""
-    return " and ".join(filter(None, [told, searched])) or "all"
+    if filters.get(SEARCH_VAR):
+        return gettext("%s and a search") % told if told else gettext("a search")
+    return told or gettext("all")
 
 
 def _counted(

@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
 
 from .. import health
 from ..locks import in_force
@@ -112,7 +113,7 @@ def _shares(outcomes: Counter[str]) -> Figures:
         "keys": Outcome.values,
         "values": [outcomes[each] for each in Outcome],
     }
-    columns = [_("Outcome"), _("Approvals"), _("Share")]
+    columns = [_("Outcome"), _("Approvals"), pgettext("column", "Share")]
     return card("shares", _("Outcomes"), columns, rows, chart=chart)
 
 
@@ -122,7 +123,9 @@ def _answers(times: Counter[int]) -> Figures:
     bars: Counter[int] = Counter()
     for time, answers in times.items():
         bars[min(int(time * RESOLUTION / width), _BARS)] += answers
-    labels = [f"{each * width}–{(each + 1) * width} s" for each in range(_BARS)]
+    labels = [
+        _("%s s") % f"{each * width}–{(each + 1) * width}" for each in range(_BARS)
+    ]
     labels.append(_("%s s and more") % (_BARS * width))
     rows: list[list[Cell]] = [[label, bars[at]] for at, label in enumerate(labels)]
     chart = {
@@ -142,7 +145,8 @@ def _by(
     largest = sorted(counted.items(), key=lambda item: (-item[1].total(), item[0]))
     parts = [(each or "–", outcomes) for each, outcomes in largest[:MOST]]
     if others := [outcomes for each, outcomes in largest[MOST:]]:
-        parts.append((_("%s others") % len(others), sum(others, Counter())))
+        rest = ngettext("%d other", "%d others", len(others)) % len(others)
+        parts.append((rest, sum(others, Counter())))
     rows: list[list[Cell]] = [
         [
             each,

@@ -18,7 +18,7 @@ class PhoneNumberForm(forms.ModelForm):
     """Takes a number in spite of its user, so it asks why."""
 
     reason = forms.CharField(
-        label=_("reason"),
+        label=_("Reason"),
         max_length=200,
         help_text=_(
             "Why the user cannot change it with an approval on the present phone. "

@@ -158,7 +158,7 @@ class ReplaceKeyView(EndpointView):
             expires_on=expires_on,
             user=self.request.user,
         )
-        return self._done(f"The key {key} was entered. It is not in use yet.")
+        return self._done(_("The key %s was entered. It is not in use yet.") % key)
 
     def _use(self) -> HttpResponseBase:
         return self._with(keys.staged(self.endpoint), self._put_to_use)
@@ -184,12 +184,13 @@ class ReplaceKeyView(EndpointView):
             self.tell(_("That key cannot be used. Discard it."), messages.ERROR)
             return self.again("key")
         keys.use(key, self.request.user)
-        self.tell(_("The key %s is in use.") % key)
-        return self._done(f"The key {key} is in use.")
+        said = _("The key %s is in use.") % key
+        self.tell(said)
+        return self._done(said)
 
     def _delete(self, key: ApiKey) -> HttpResponseBase:
         keys.discard(key, self.request.user)
-        return self._done(f"The key {key} was discarded.")
+        return self._done(_("The key %s was discarded.") % key)
 
     def _done(self, message: str) -> HttpResponseBase:
         self.model_admin.log_change(self.request, self.endpoint, message)

@@ -61,8 +61,7 @@ class TryView(EndpointView):
         refused = get_refusal(request, trial)
         if refused is not None:
             return refused
-        self.model_admin.log_change(
-            request, self.endpoint, "It was tested with a phone."
-        )
+        done = _("It was tested with a phone.")
+        self.model_admin.log_change(request, self.endpoint, done)
         self.tell(_("It works: the phone was asked, and the answer came back."))
         return self.again("test")

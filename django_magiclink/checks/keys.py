@@ -8,12 +8,15 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
+from django.utils.translation import override
 
 from .. import health
 from ..health import Health
 
 
+# In English, as the hints are.
 @register(Tags.security, deploy=True)
+@override(None)
 def check_keys(**kwargs: Any) -> Sequence[CheckMessage]:
     """Say which keys cannot be used, or not for much longer."""
     try:

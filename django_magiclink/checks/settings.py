@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
+from django.utils.translation import override
 
 from ..client import MideyeClient
 from ..conf import DEFAULT_LIMITS, PREFIX, AppSettings, app_settings
@@ -174,12 +175,13 @@ def _server() -> Iterator[CheckMessage]:
             id="django_magiclink.E002",
         )
     try:
-        MideyeClient(
-            app_settings.SERVER_URL,
-            app_settings.API_KEY,
-            endpoint_name=app_settings.ENDPOINT_NAME,
-            ca_file=app_settings.CA_FILE,
-        ).check()
+        with override(None):
+            MideyeClient(
+                app_settings.SERVER_URL,
+                app_settings.API_KEY,
+                endpoint_name=app_settings.ENDPOINT_NAME,
+                ca_file=app_settings.CA_FILE,
+            ).check()
     except ValueError as error:
         yield Error(str(error), id="django_magiclink.E003")
 

@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Approval',
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False, verbose_name='id')),
                 ('user_name', models.CharField(blank=True, max_length=150, verbose_name='user name')),
                 ('endpoint_name', models.CharField(blank=True, max_length=64, verbose_name='endpoint')),
                 ('scope', models.CharField(default='default', max_length=64, verbose_name='scope')),
@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
                 ('live_slot', models.CharField(editable=False, max_length=64, null=True, unique=True)),
                 ('dispatcher', models.CharField(blank=True, max_length=100, verbose_name='dispatcher')),
                 ('user', models.ForeignKey(null=True, on_delete=django_magiclink.models.approval.forget_user, related_name='magiclink_approvals', to=settings.AUTH_USER_MODEL, verbose_name='user')),
-                ('endpoint', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='django_magiclink.endpoint')),
+                ('endpoint', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='django_magiclink.endpoint', verbose_name='endpoint')),
             ],
             options={
                 'verbose_name': 'approval',
@@ -112,8 +112,8 @@ class Migration(migrations.Migration):
                 ('last_used', models.DateTimeField(editable=False, null=True, verbose_name='last used')),
                 ('last_result', models.CharField(editable=False, max_length=64, verbose_name='last result')),
                 ('retired', models.DateTimeField(editable=False, null=True, verbose_name='retired')),
-                ('made_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('endpoint', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='keys', to='django_magiclink.endpoint')),
+                ('made_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='made by')),
+                ('endpoint', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='keys', to='django_magiclink.endpoint', verbose_name='endpoint')),
             ],
             options={
                 'verbose_name': 'API key',

@@ -34,7 +34,12 @@ class ApiKey(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    endpoint = models.ForeignKey("Endpoint", models.CASCADE, related_name="keys")
+    endpoint = models.ForeignKey(
+        "Endpoint",
+        models.CASCADE,
+        related_name="keys",
+        verbose_name=_("endpoint"),
+    )
     name = models.CharField(
         _("friendly name"),
         max_length=64,
@@ -51,6 +56,7 @@ class ApiKey(models.Model):
         null=True,
         editable=False,
         related_name="+",
+        verbose_name=_("made by"),
     )
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     #: Empty while the key is only tried.

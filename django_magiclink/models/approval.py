@@ -52,7 +52,7 @@ class Approval(models.Model):
     #: What the deletion of the user blanks.
     PERSONAL = ("user_name", "masked_number", "address", "user_agent", "text")
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         forget_user,
@@ -62,7 +62,11 @@ class Approval(models.Model):
     )
     user_name = models.CharField(_("user name"), max_length=150, blank=True)
     endpoint = models.ForeignKey(
-        "Endpoint", models.SET_NULL, null=True, related_name="+"
+        "Endpoint",
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("endpoint"),
     )
     endpoint_name = models.CharField(_("endpoint"), max_length=64, blank=True)
     scope = models.CharField(_("scope"), max_length=64, default="default")

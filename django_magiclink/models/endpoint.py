@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, router, transaction
 from django.db.models import F, Q
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
@@ -19,6 +19,14 @@ from ..client import MideyeClient, Texts
 from ..conf import app_settings
 from ..exceptions import NoEndpoint
 from .api_key import IN_USE, ApiKey
+
+#: What administrators enter for the buttons, so that the catalogues have it.
+BUTTONS = (
+    gettext_noop("Approve"),
+    gettext_noop("Accept"),
+    gettext_noop("Decline"),
+    gettext_noop("Reject"),
+)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import override
 
 from django_magiclink import health
 from django_magiclink.models import ApiKey
@@ -34,5 +35,8 @@ class Command(BaseCommand):
                 key_expiring.send_robust(ApiKey, endpoint=endpoint, key=key, days=left)
         found = health.unwell(endpoints, options["days"])
         if found:
-            raise CommandError("\n".join(health.describe(*each) for each in found))
+            # Only this is English: what receivers have written is for other readers.
+            with override(None):
+                said = [health.describe(*each) for each in found]
+            raise CommandError("\n".join(said))
         self.stdout.write(f"Endpoints: {len(endpoints)}. Nothing to do.")

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import router, transaction
+from django.utils.translation import override
 from django.views.decorators.debug import sensitive_variables
 
 from django_magiclink import keys
@@ -49,7 +50,8 @@ class Command(BaseCommand):
         secret = sys.stdin.readline() if options["stdin"] else getpass("API key: ")
         secret = secret.strip()
         try:
-            keys.validate(secret)
+            with override(None):
+                keys.validate(secret)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         expires_on = options["expires_on"]

@@ -113,7 +113,7 @@ function run(card, go, mayStart) {
     const later = body?.reason === "limited" || body?.reason === "busy";
     const wait = body?.retry_after;
     const retry = new Date(Date.now() + 1000 * wait);
-    fill("retry", wait && retry.toLocaleTimeString(document.documentElement.lang));
+    fill("retry", wait && retry.toLocaleTimeString(card.lang || undefined));
     words.outcome = "failed";
     show(later ? "later" : "ended", body?.title ?? (stale ? words.stale : words.unanswered));
   }

@@ -144,9 +144,11 @@ def _set_up(sandbox):
 
 
 def _make_endpoint(sandbox):
+    running = {"base_url": sandbox.url, "is_default": True, "enabled": True}
+    # Words that the phone then shows in the user's language.
+    buttons = {"accept_button_text": "Accept", "reject_button_text": "Reject"}
     endpoint, _created = Endpoint.objects.update_or_create(
-        name="Sandbox",
-        defaults={"base_url": sandbox.url, "is_default": True, "enabled": True},
+        name="Sandbox", defaults=running, create_defaults=running | buttons
     )
     # A new sandbox knows none of the old one's keys.
     endpoint.keys.all().delete()

@@ -203,6 +203,7 @@ const start = () => {
     details.open = false;
   }
   root.classList.add("magiclink-ready");
+  Chart.defaults.locale = document.documentElement.lang || undefined;
   Chart.defaults.font.family = getComputedStyle(root).fontFamily;
   JSON.parse(document.getElementById("magiclink-cards").textContent).forEach(showCard);
   wait();
