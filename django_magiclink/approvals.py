@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from django.core.exceptions import ImproperlyConfigured
@@ -29,6 +31,7 @@ from .wanted import Sought, Wanted
 
 __all__ = [
     "cancel",
+    "committing",
     "confirm",
     "consume",
     "asked_elsewhere",
@@ -70,6 +73,19 @@ def consume(sought: Sought, approval_id: str = "") -> uuid.UUID | None:
     pk = find(sought, approval_id)
     if pk is None:
         return None
+    with committing():
+        fresh = sought.granting()
+        used = Approval.objects.advance(pk, Status.CONSUMED, where=fresh)
+    return pk if used else None
+
+
+@contextmanager
+def committing() -> Iterator[None]:
+    """
+    Commit the use of an approval before the block is left.
+
+    Raise :exc:`~django.core.exceptions.ImproperlyConfigured` inside a transaction.
+    """
     alias = router.db_for_write(Approval)
     connection = transaction.get_connection(alias)
     try:
@@ -77,15 +93,13 @@ def consume(sought: Sought, approval_id: str = "") -> uuid.UUID | None:
             # A transaction that is managed by hand, which atomic() would not see.
             raise RuntimeError
         with transaction.atomic(using=alias, durable=True):
-            fresh = sought.granting()
-            used = Approval.objects.advance(pk, Status.CONSUMED, where=fresh)
+            yield
     except RuntimeError as error:
         raise ImproperlyConfigured(
             "An approval with max_age=0 cannot be used inside a transaction, which "
             "might roll its use back. Put @transaction.non_atomic_requests on the "
             "view, or ask for the approval before transaction.atomic()."
         ) from error
-    return pk if used else None
 
 
 def latest(wanted: Wanted) -> Approval | None:

@@ -92,7 +92,7 @@ class Inquiry:
         kwargs: Mapping[str, Any],
         args: Sequence[Any],
     ) -> None:
-        self._request, self._requirement = request, requirement
+        self._request, self.requirement = request, requirement
         self._arguments = args, kwargs
         body = Body(request)
         params = self._called(requirement.params)
@@ -104,7 +104,7 @@ class Inquiry:
                 "A callable for params must return a dict or names, "
                 "and one for endpoint a string."
             )
-        self._params, self._endpoint = params, endpoint
+        self.params, self._endpoint = params, endpoint
         lifetime = requirement.lifetime
         whole = body.whole() if lifetime == 0 else None
         self.sought = Sought(
@@ -122,14 +122,14 @@ class Inquiry:
 
     def wanted(self) -> Wanted:
         """Return all that is needed to ask for the approval."""
-        text = self._called(self._requirement.text)
+        text = self._called(self.requirement.text)
         return Wanted(
-            **_plain(self._requirement),
+            **_plain(self.requirement),
             endpoint=self._endpoint,
-            text=_text(self._requirement, text, self._params),
+            text=_text(self.requirement, text, self.params),
             session_hash=session_hash(self._request.session),
             binding=self.sought.binding,
-            number_hash=self._requirement.number_hash,
+            number_hash=self.requirement.number_hash,
         )
 
     def _called(self, option: Any) -> Any:

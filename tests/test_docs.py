@@ -156,7 +156,7 @@ def test_the_architecture_has_each_module_in_the_order_of_the_layers():
     }
     page = (ROOT / "docs/architecture.md").read_text()
 
-    rows = re.findall(r"^\|(?: \d)? \| (`[^|]+`) \|", page, re.M)
+    rows = re.findall(r"^\|(?: [\d–])? \| (`[^|]+`) \|", page, re.M)
     named = [re.findall(r"`(\w+)`", row) for row in rows]
 
     assert Counter(name for row in named for name in row) == Counter(list(ranks))
