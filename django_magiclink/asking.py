@@ -30,6 +30,7 @@ from .exceptions import (
 from .models import Approval, Endpoint, PhoneNumber
 from .models.approval import START_WITHIN
 from .phones import hash_number, mask
+from .purposes import STEP_UP
 from .signals import approval_refused, approval_requested
 from .status import UNDECIDED, Status
 from .wanted import Wanted
@@ -60,7 +61,7 @@ def request(
         raise
 
 
-def ready_endpoint(name: str, purpose: str = "step-up") -> Endpoint:
+def ready_endpoint(name: str, purpose: str = STEP_UP) -> Endpoint:
     """Return the endpoint if a call could be made, else raise ``NoEndpoint``."""
     endpoint = Endpoint.objects.named(name)
     try:

@@ -13,6 +13,7 @@ from . import notices
 from .identities import is_phone_alone
 from .models import Approval, Bypass
 from .models.bypass import BypassQuerySet
+from .purposes import LOGIN
 from .signals import bypass_changed
 from .status import Status
 from .wanted import Wanted
@@ -73,7 +74,7 @@ def _of(request: HttpRequest) -> BypassQuerySet:
 
 
 def _may_be_for(request: HttpRequest, wanted: Wanted) -> bool:
-    if wanted.purpose != "login" or wanted.max_age == 0 or not wanted.binding:
+    if wanted.purpose != LOGIN or wanted.max_age == 0 or not wanted.binding:
         return False
     if not request.user.is_active:
         return False

@@ -28,6 +28,7 @@ from .approvals import asked_elsewhere, find, latest
 from .binding import keep_nonce, session_hash
 from .bodies import host_fields, page_path
 from .exceptions import Expired, Limited, Refused
+from .purposes import LOGIN
 from .status import Status
 from .wanted import Wanted
 
@@ -174,7 +175,7 @@ class Challenge:
             reason=self.reason,
             retry_after=self.retry_after,
             approval=approval,
-            is_second_step=self.wanted.purpose == "login",
+            is_second_step=self.wanted.purpose == LOGIN,
             bypass=bypasses.is_open(self.request, self.wanted),
             doubtful=None if self.reason else asked_elsewhere(self.request),
             granted=accepted and find(self.wanted) is not None,

@@ -39,8 +39,9 @@ from django.views.decorators.debug import sensitive_variables
 from . import __version__
 from .addresses import validate_base_url, validate_endpoint_name
 from .exceptions import CallError, NotSent, Unanswered
+from .sockets import ssl_context
 from .status import Status
-from .transport import BODY_LIMIT, Call, Reply, ssl_context
+from .transport import BODY_LIMIT, Call, Reply
 
 #: Seconds that a phone may be given to answer.
 MIN_TIMEOUT, MAX_TIMEOUT = 15, 300

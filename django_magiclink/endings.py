@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from . import notices
+from . import notices, purposes
 from .binding import session_hash
 from .conf import app_settings
 from .models import Approval, Endpoint
@@ -50,7 +50,7 @@ def revoke(user: Any, session: str | None = None, by: Any = None) -> int:
     """
     whose = Q(user=user)
     if session is not None:
-        whose = Q(session_hash=session) | whose & Q(purpose="passwordless")
+        whose = Q(session_hash=session) | whose & Q(purpose=purposes.PASSWORDLESS)
     return _end(whose, by)
 
 

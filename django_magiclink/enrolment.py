@@ -15,6 +15,7 @@ from .conf import app_settings
 from .identities import missing_user
 from .models import PhoneNumber
 from .phones import hash_number, mask, parse
+from .purposes import ENROL
 from .requirements import Requirement
 from .stepup import get_refusal, require_approval
 
@@ -27,7 +28,7 @@ class Enrolment(Requirement):
 
     @property
     def purpose(self) -> str:
-        return "enrol"
+        return ENROL
 
     @property
     def number_hash(self) -> str:

@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Q
 from django.utils import timezone
 
+from . import purposes
 from .conf import DEFAULT_LIMITS, app_settings
 from .exceptions import Limited
 from .models import Approval
@@ -21,8 +22,11 @@ from .status import GRANTED, UNDECIDED, Status
 LIMIT = "a whole number above 0, or None to turn it off"
 
 #: Who else can make a phone ring is counted apart, and never locks the owner out.
-_BUCKETS = {"enrol": ["enrol"], "passwordless": ["passwordless"]}
-_OWNER = ["step-up", "login", "test"]
+_BUCKETS = {
+    purposes.ENROL: [purposes.ENROL],
+    purposes.PASSWORDLESS: [purposes.PASSWORDLESS],
+}
+_OWNER = [purposes.STEP_UP, purposes.LOGIN, purposes.TEST]
 #: For those others: the longest wait, and the shortest time between two prompts. In
 #: between, the phone is free for its owner.
 OTHERS_TIMEOUT = 60
@@ -220,7 +224,7 @@ def locks_of(prompts: Sequence[Prompt]) -> Iterator[Reached]:
 
 
 def _anonymous(approval: Approval) -> Iterator[Reached]:
-    if approval.purpose != "passwordless":
+    if approval.purpose != purposes.PASSWORDLESS:
         return
     hour = _without_login(approval, _HOUR, address=approval.address)
     yield from _cap(hour, "anonymous_per_hour", _HOUR)

@@ -20,6 +20,7 @@ from . import approvals, bypasses, keys
 from .binding import has_nonce, renew_nonce, session_hash
 from .conf import app_settings
 from .models import ApiKey, Approval, Bypass, Endpoint, PhoneNumber
+from .purposes import LOGIN
 from .status import Status
 
 logger = logging.getLogger("django_magiclink")
@@ -119,8 +120,10 @@ def tell_of_deleted_key(instance: ApiKey, **kwargs: Any) -> None:
 
 def _is_approved(user: Any, session: SessionBase) -> bool:
     # Where a login has two steps, one for something else is no sign of its owner.
-    second_step = any(rule.get("scope") == "login" for rule in app_settings.RULES)
-    purpose = {"purpose": "login"} if second_step else {}
+    # Not by Rule.for_login, whose module cannot be imported where Django's own apps are
+    # missing: a check is to say so.
+    second_step = any(rule.get("scope") == LOGIN for rule in app_settings.RULES)
+    purpose = {"purpose": LOGIN} if second_step else {}
     rows = Approval.objects.primary().filter(user=user.pk, status=Status.ACCEPTED)
     return rows.filter(session_hash=session_hash(session), **purpose).exists()
 

@@ -13,7 +13,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import Promise
 
-from . import texts
+from . import purposes, texts
 from .conf import app_settings
 
 METHODS = frozenset(HTTPMethod)
@@ -184,7 +184,7 @@ class Requirement:
     @property
     def purpose(self) -> str:
         """``"login"`` for the scope of that name, else ``"step-up"``."""
-        return "login" if self.scope == "login" else "step-up"
+        return purposes.LOGIN if self.scope == "login" else purposes.STEP_UP
 
     @property
     def number_hash(self) -> str:

@@ -27,6 +27,7 @@ from django.views.i18n import JavaScriptCatalog, set_language
 
 from .conf import app_settings
 from .identities import knows_users_itself
+from .purposes import LOGIN
 from .requirements import Requirement
 
 #: The attribute of a view that :func:`.approval_exempt` sets.
@@ -81,7 +82,7 @@ class Rule:
     @property
     def for_login(self) -> bool:
         """Whether it is the second step of a login, beside which another rule holds."""
-        return self.requirement.purpose == "login"
+        return self.requirement.purpose == LOGIN
 
     def fits(self, match: ResolverMatch) -> bool:
         """Tell whether the view that ``match`` leads to is one of this rule's."""

@@ -20,6 +20,7 @@ from .exceptions import Expired, Refused
 from .identities import is_phone_alone, missing_user
 from .models import PhoneNumber
 from .phones import hash_number, mask
+from .purposes import LOGIN
 from .requirements import Requirement
 from .wanted import Inquiry, Wanted
 
@@ -134,7 +135,7 @@ def _applies(
 
 def _missing_step(request: HttpRequest, requirement: Requirement) -> str:
     # The same phone twice would be one factor.
-    is_second_step = requirement.purpose == "login"
+    is_second_step = requirement.purpose == LOGIN
     return "login" if is_second_step and is_phone_alone(request.session) else ""
 
 

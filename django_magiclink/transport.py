@@ -11,20 +11,19 @@ from __future__ import annotations
 
 import http.client
 import logging
-import os
 import socket
 import ssl
-from functools import lru_cache, partial
-from threading import Lock
+from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple
 
 import requests
 from django.views.decorators.debug import sensitive_variables
 from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from .sockets import Socket, dial, until
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +74,7 @@ class Call:
                 headers=headers,
                 stream=True,
                 allow_redirects=False,
-                timeout=CONNECT_TIMEOUT,  # urllib3 wants one; _Socket sets its own
+                timeout=CONNECT_TIMEOUT,  # urllib3 wants one; Socket sets its own
             ) as response,
         ):
             raw, body = response.raw, b""
@@ -86,68 +85,6 @@ class Call:
                 body += chunk
             encoded = "Content-Encoding" in response.headers
             return Reply(response.status_code, encoded, body)
-
-
-def ssl_context(ca_file: str, ca_pem: str) -> ssl.SSLContext:
-    """
-    Return the context that trusts these authorities only, else those of ``certifi``.
-
-    A process makes one for each configuration (42 ms and 700 KiB for ``certifi``) until
-    the file changes. Raises :exc:`OSError` or :exc:`ValueError` for what is unreadable.
-    """
-    path = ca_file or ("" if ca_pem else DEFAULT_CA_BUNDLE_PATH)
-    found = os.stat(path) if path else None
-    stamp = (found.st_mtime_ns, found.st_size, found.st_ino) if found else None
-    with _making_context:
-        return _make_context(path, stamp, ca_pem)
-
-
-_making_context = Lock()
-
-
-@lru_cache(maxsize=64)
-def _make_context(path: str, stamp: object, pem: str) -> ssl.SSLContext:
-    # Not create_default_context(): it obeys SSLKEYLOGFILE, and from Python 3.13 on it
-    # refuses certificates that private authorities are known to issue.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.sslsocket_class = _TLSSocket
-    context.load_verify_locations(path or None, cadata=pem or None)
-    return context
-
-
-def _until(moment: float) -> float:
-    seconds = moment - monotonic()
-    if seconds <= 0:
-        raise TimeoutError
-    return seconds
-
-
-class _Socket(socket.socket):
-    """A socket whose reads, together, end at ``deadline``."""
-
-    deadline: float
-
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        # Python's timeouts bound the whole of one read or handshake, TLS records that
-        # drip included (gevent's do not); that leaves the sequence of reads.
-        self.settimeout(_until(self.deadline))
-        return super().recv_into(*args, **kwargs)
-
-
-class _TLSSocket(_Socket, ssl.SSLSocket):
-    pass
-
-
-def _dial(sock: _Socket, address: Any, timeout: float) -> _Socket:
-    try:
-        sock.settimeout(timeout)
-        sock.connect(address)
-    except OSError:
-        sock.close()
-        raise
-    return sock
 
 
 class _Response(http.client.HTTPResponse):
@@ -176,8 +113,8 @@ class _Connection(HTTPConnection):
         while self.sock is None:
             family, kind, protocol, _, address = found.pop(0)
             try:
-                share = _until(limit) / (len(found) + 1)
-                self.sock = _dial(_Socket(family, kind, protocol), address, share)
+                share = until(limit) / (len(found) + 1)
+                self.sock = dial(Socket(family, kind, protocol), address, share)
             except OSError:
                 if not found:
                     raise
@@ -198,7 +135,7 @@ class _TLSConnection(_Connection, HTTPSConnection):
         super().connect()
         sock: Any = self.sock
         self.call.stage = "tls"
-        sock.settimeout(min(CONNECT_TIMEOUT, _until(self.call.send_by)))
+        sock.settimeout(min(CONNECT_TIMEOUT, until(self.call.send_by)))
         self.sock = self.call.context.wrap_socket(
             sock, server_hostname=self.host, do_handshake_on_connect=False
         )

@@ -93,6 +93,7 @@ def ask(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 @csrf_protect
 def start(request: HttpRequest) -> HttpResponseBase:
+    """Ask the phone for what a challenge wants, or join what is asked already."""
     challenge = _posted_challenge(request)
     if challenge is None:
         return too_old(request)
@@ -119,6 +120,7 @@ def start(request: HttpRequest) -> HttpResponseBase:
 @own_stream
 @require_http_methods(["GET"])
 async def live(request: HttpRequest, token: str) -> HttpResponseBase:
+    """Stream to a page that waits when its phone has answered."""
     found = read_token(token)
     # A worker of WSGI would do nothing else as long as the stream is open.
     if found is None or not isinstance(request, ASGIRequest):
@@ -131,6 +133,7 @@ async def live(request: HttpRequest, token: str) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 @csrf_protect
 def status(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+    """Say how an approval stands, or take the code that was typed for it."""
     approval = _own_approval(request, pk)
     if request.method == "POST":
         return _confirm(request, approval)
@@ -144,6 +147,7 @@ def status(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
 @require_POST
 @csrf_protect
 def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+    """Give an approval up that is still asked for."""
     approval = _own_approval(request, pk)
     if approval is not None:
         approvals.cancel(pk)
@@ -155,6 +159,7 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
 @require_POST
 @csrf_protect
 def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+    """Take note that the user had not asked for what their phone was asked."""
     # Of any session of the user's: it may well be somebody else who has asked.
     ended = [Status.REJECTED, Status.CANCELLED]
     mine = Approval.objects.primary().filter(user=request.user.pk, status__in=ended)

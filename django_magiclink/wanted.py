@@ -20,6 +20,7 @@ from .conf import app_settings
 from .digests import digest
 from .models import Approval
 from .models.moves import SKEW
+from .purposes import LOGIN
 from .requirements import Requirement, are_names
 from .status import Status
 
@@ -160,7 +161,7 @@ def _text(requirement: Requirement, text: Any, params: Mapping[str, Any]) -> str
         return texts.clean(str(text))
     if not text:
         site = app_settings.SITE_NAME
-        login = requirement.purpose == "login"
+        login = requirement.purpose == LOGIN
         text = _("Confirm your login.") if login else _("Confirm that it is you.")
         return texts.clean(f"{site}: {text}" if site else text)
     return texts.render(str(text), params)

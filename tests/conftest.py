@@ -6,6 +6,7 @@ import time
 import environ
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import connections, transaction
 from django.test import Client
 from django.utils import timezone
@@ -44,6 +45,28 @@ def user(db):
     anna = get_user_model().objects.create_user("anna", password="secret")
     PhoneNumber.objects.create(user=anna, number=NUMBER, verified_at=timezone.now())
     return anna
+
+
+@pytest.fixture
+def admin(db):
+    client = Client()
+    root = get_user_model().objects.create_superuser("root", password="secret")
+    client.force_login(root)
+    return client
+
+
+@pytest.fixture
+def staff(db):
+    """Return a client of staff who have only these permissions."""
+
+    def log_in(*codenames):
+        user = get_user_model().objects.create_user("staff", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return log_in
 
 
 @pytest.fixture

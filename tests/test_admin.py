@@ -13,14 +13,6 @@ ADMIN = "/admin/django_magiclink"
 
 
 @pytest.fixture
-def admin(db):
-    client = Client()
-    root = get_user_model().objects.create_superuser("root", password="secret")
-    client.force_login(root)
-    return client
-
-
-@pytest.fixture
 def endpoint(db):
     return Endpoint.objects.create(name="main", base_url=URL)
 

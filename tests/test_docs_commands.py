@@ -82,6 +82,11 @@ ELSEWHERE = {
         "commands = mypy",
     ),
     "pip install -e '.[docs]'": ("tox.ini", "extras = docs"),
+    "python -m pytest example_project": (
+        "tests/test_example_tests.py",
+        'run(*PYTEST, "example_project"',
+    ),
+    "tox -e release": ("tox.ini", "    release\n"),
     "sphinx-build -W -n -b html docs docs/_build": (
         "tox.ini",
         "sphinx-build -W -n -q -b html docs",
@@ -97,6 +102,18 @@ NOT_RUN = {
     "benchmarks/README.md": "each takes from minutes to an hour of a quiet machine",
     "mutation/README.md": "it takes hours",
     "python -m docs.make_images": "each picture has another code and time on it",
+    "tox -e audit": "it asks PyPI itself, which a mirror is not",
+    **dict.fromkeys(
+        [
+            "git clone --branch v1.2.3 <repository> release && cd release",
+            'git tag --sign v1.2.3 --message "django-mideye-magiclink 1.2.3"',
+            "git push origin v1.2.3",
+            "git verify-tag v1.2.3",
+            "sha256sum dist/*",
+            "twine upload dist/*",
+        ],
+        "there is no tag and no key, and nothing is to be published",
+    ),
 }
 
 

@@ -7,13 +7,10 @@ import pytest
 from cryptography.fernet import Fernet
 from django.contrib.admin import AdminSite
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError
-from django.test import Client
 from django.urls import path
 from django.utils import timezone
 
@@ -29,13 +26,6 @@ SECRET = "c3859cad-479a-4d65-9253-459ea4a12b34"
 
 
 @pytest.fixture
-def admin(db):
-    client = Client()
-    client.force_login(get_user_model().objects.create_superuser("root"))
-    return client
-
-
-@pytest.fixture
 def endpoint(db):
     return Endpoint.objects.create(name="main", base_url=URL)
 
@@ -45,19 +35,6 @@ def key(endpoint):
     key = ApiKey(endpoint=endpoint, name="web", last_result="TOUCH_ACCEPTED")
     key.enter(SECRET)
     return key
-
-
-@pytest.fixture
-def staff(db):
-    def log_in(*permissions):
-        staff = get_user_model().objects.create_user("staff", is_staff=True)
-        chosen = Permission.objects.filter(codename__in=permissions)
-        staff.user_permissions.set(chosen)
-        client = Client()
-        client.force_login(staff)
-        return client
-
-    return log_in
 
 
 def in_days(days):

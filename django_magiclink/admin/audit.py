@@ -18,7 +18,7 @@ from django.http import (
 )
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -29,6 +29,7 @@ from ..models import Approval
 from .dashboard import DashboardMixin
 from .exporting import ExportMixin
 from .filters import EndpointFilter, ScopeFilter, StateFilter, TimeFilter, UserFilter
+from .links import page_url
 from .listing import AuditList, BoundedPaginator, found_by
 from .timeline import badge, error_text, steps
 
@@ -138,8 +139,7 @@ class ApprovalAdmin(DashboardMixin, ExportMixin, admin.ModelAdmin):
         if not (may_view and self.has_revoke_permission(request)):
             raise PermissionDenied
         self._revoke(request, [approval])
-        name = f"{self.admin_site.name}:django_magiclink_approval_change"
-        return HttpResponseRedirect(reverse(name, args=[pk]))
+        return HttpResponseRedirect(page_url(self.admin_site, "approval_change", pk))
 
     @admin.action(
         description=_("End all approvals of their users"), permissions=["revoke"]

@@ -43,6 +43,8 @@ class BypassForm(forms.ModelForm):
 
 @admin.register(Bypass)
 class BypassAdmin(admin.ModelAdmin):
+    """Who was let in without the phone, and the form that lets somebody in, once."""
+
     form = BypassForm
     actions = ["end"]
     list_display = ["user", "state", "by", "reason", "created", "until"]

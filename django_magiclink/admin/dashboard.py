@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET
 from ..sessions import keep_unsaved
 from ..spans import RANGES
 from .figures import figures
+from .links import page_url
 
 #: What its readers need.
 PERMISSION = "django_magiclink.view_dashboard"
@@ -54,12 +55,13 @@ class DashboardMixin(admin.ModelAdmin):
         name = self._range(request)
         if name is None:
             return _unknown_range()
+        data = page_url(self.admin_site, "dashboard_data")
         context = {
             **self.admin_site.each_context(request),
             **figures(name),
             "title": _("Dashboard"),
             "opts": self.opts,
-            "data_url": f"{self._url('dashboard_data')}?range={name}",
+            "data_url": f"{data}?range={name}",
             "app_is_listed": bool(
                 self.admin_site.get_app_list(request, self.opts.app_label)
             ),
@@ -81,7 +83,8 @@ class DashboardMixin(admin.ModelAdmin):
         self, request: HttpRequest, extra_context: Any = None
     ) -> HttpResponse:
         """Link to the dashboard from the list, for those who may see it."""
-        url = self._url("dashboard") if self.has_dashboard_permission(request) else ""
+        may = self.has_dashboard_permission(request)
+        url = page_url(self.admin_site, "dashboard") if may else ""
         context = {**(extra_context or {}), "dashboard_url": url}
         return super().changelist_view(request, context)
 
@@ -91,9 +94,6 @@ class DashboardMixin(admin.ModelAdmin):
             raise PermissionDenied
         name = request.GET.get("range", "24h")
         return name if name in RANGES else None
-
-    def _url(self, name: str) -> str:
-        return reverse(f"{self.admin_site.name}:django_magiclink_{name}")
 
 
 def _unknown_range() -> HttpResponse:

@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -19,8 +19,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from .. import health
 from ..health import Health
 from ..models import Approval, Endpoint
+from ..purposes import TEST
 from ..status import GRANTED, UNDECIDED
 from ..stepup import keeps_nothing
+from .links import page_url
 from .replacing import ReplaceKeyView
 from .trying import TryView
 
@@ -193,14 +195,13 @@ class EndpointAdmin(admin.ModelAdmin):
 
     def address(self, endpoint: Endpoint, page: str) -> str:
         """Return the address of one of the endpoint's pages in this admin."""
-        name = f"{self.admin_site.name}:django_magiclink_endpoint_{page}"
-        return reverse(name, args=[endpoint.pk])
+        return page_url(self.admin_site, f"endpoint_{page}", endpoint.pk)
 
 
 def _success_rates() -> dict[int, tuple[int, int]]:
     since = timezone.now() - timedelta(hours=24)
     rows = Approval.objects.filter(created__gte=since).exclude(endpoint=None)
-    rows = rows.exclude(purpose="test")
+    rows = rows.exclude(purpose=TEST)
     ended = rows.exclude(status__in=UNDECIDED).order_by().values("endpoint")
     return {
         row["endpoint"]: (row["accepted"], row["ended"])

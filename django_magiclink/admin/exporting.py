@@ -25,7 +25,7 @@ from django.http import (
     HttpResponseRedirect,
     StreamingHttpResponse,
 )
-from django.urls import path, reverse
+from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -33,6 +33,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import exports
 from ..models import Approval
 from ..signals import approvals_exported
+from .links import page_url
 from .listing import BoundedPaginator
 
 logger = logging.getLogger("django_magiclink")
@@ -62,8 +63,8 @@ class ExportMixin(admin.ModelAdmin):
         try:
             rows = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters:
-            name = f"{self.admin_site.name}:django_magiclink_approval_changelist"
-            return HttpResponseRedirect(f"{reverse(name)}?e=1")
+            page = page_url(self.admin_site, "approval_changelist")
+            return HttpResponseRedirect(f"{page}?e=1")
         return _export(request, rows, request.GET.dict())
 
     @admin.action(description=_("Export as CSV"), permissions=["export"])

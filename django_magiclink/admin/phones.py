@@ -7,11 +7,11 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from .. import notices
 from ..models import PhoneNumber
+from .links import page_url
 
 
 class PhoneNumberForm(forms.ModelForm):
@@ -33,6 +33,8 @@ class PhoneNumberForm(forms.ModelForm):
 
 @admin.register(PhoneNumber)
 class PhoneNumberAdmin(admin.ModelAdmin):
+    """Whose phone it is; each change is logged with its reason, and the user told."""
+
     form = PhoneNumberForm
     # None, so that none is deleted without a reason.
     actions = None
@@ -66,8 +68,8 @@ class PhoneNumberAdmin(admin.ModelAdmin):
             _('To take a phone away, empty "verified at", and say why.'),
             messages.ERROR,
         )
-        name = f"{self.admin_site.name}:django_magiclink_phonenumber_change"
-        return HttpResponseRedirect(reverse(name, args=[object_id]))
+        page = page_url(self.admin_site, "phonenumber_change", object_id)
+        return HttpResponseRedirect(page)
 
     def change_view(
         self,

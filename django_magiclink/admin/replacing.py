@@ -97,15 +97,19 @@ class ReplaceKeyView(EndpointView):
             return self._unlock()
         if action not in actions:
             raise Http404
+        if problem := self._problem():
+            self.tell(problem, messages.ERROR)
+            return self.again("key")
+        return actions[action]()
+
+    def _problem(self) -> str:
+        """Return what must be done first, if anything must."""
         if not self.proof.holds:
-            self.tell(_("Confirm that it is you first."), messages.ERROR)
-        elif request.POST.get("origin") != self.endpoint.origin:
+            return _("Confirm that it is you first.")
+        if self.request.POST.get("origin") != self.endpoint.origin:
             # The key would be sent where nobody has meant it to go.
-            moved = _("The endpoint has moved meanwhile. Look again.")
-            self.tell(moved, messages.ERROR)
-        else:
-            return actions[action]()
-        return self.again("key")
+            return _("The endpoint has moved meanwhile. Look again.")
+        return ""
 
     def _steps(self, form: KeyForm, status: int = 200) -> TemplateResponse:
         user: Any = self.request.user

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from .. import health, keys
 from ..models import Approval
+from ..purposes import TEST
 from ..requirements import Requirement
 from ..stepup import get_refusal
 from .pages import EndpointView
@@ -19,7 +20,7 @@ class Trial(Requirement):
 
     @property
     def purpose(self) -> str:
-        return "test"
+        return TEST
 
 
 class TryView(EndpointView):
@@ -38,7 +39,7 @@ class TryView(EndpointView):
         staged = keys.staged(self.endpoint)
         # Their own: of others', the audit tells those who may see it.
         trials = Approval.objects.filter(
-            endpoint=self.endpoint, purpose="test", user=request.user.pk
+            endpoint=self.endpoint, purpose=TEST, user=request.user.pk
         )
         return self.page(
             title=_("Test %s with my phone") % self.endpoint,

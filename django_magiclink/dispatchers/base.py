@@ -10,6 +10,7 @@ from threading import Lock
 from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
+from .. import purposes
 from ..conf import app_settings
 
 _lock = Lock()
@@ -49,7 +50,7 @@ def get_dispatcher() -> BaseDispatcher:
 def dispatch_for(purpose: str) -> Callable[[uuid.UUID], None]:
     """Return what takes an approval that was asked for with ``purpose``."""
     dispatcher = get_dispatcher()
-    by_stranger = purpose == "passwordless"
+    by_stranger = purpose == purposes.PASSWORDLESS
     return dispatcher.dispatch_of_stranger if by_stranger else dispatcher.dispatch
 
 

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ..purposes import STEP_UP
 from ..status import UNDECIDED, Status
 from .moves import ApprovalQuerySet
 
@@ -70,7 +71,7 @@ class Approval(models.Model):
     )
     endpoint_name = models.CharField(_("endpoint"), max_length=64, blank=True)
     scope = models.CharField(_("scope"), max_length=64, default="default")
-    purpose = models.CharField(_("purpose"), max_length=16, default="step-up")
+    purpose = models.CharField(_("purpose"), max_length=16, default=STEP_UP)
     text = models.CharField(_("text"), max_length=250, blank=True)
     code = models.CharField(_("code"), max_length=2, blank=True)
     #: ``"show"``, ``"type"``, or empty where there is no code.

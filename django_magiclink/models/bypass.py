@@ -19,6 +19,8 @@ def _until() -> datetime:
 
 
 class BypassQuerySet(models.QuerySet["Bypass"]):
+    """Knows which of them could still be used."""
+
     def open(self) -> BypassQuerySet:
         """Return those that can still be used, of the database that is written to."""
         rows = self.using(router.db_for_write(self.model))

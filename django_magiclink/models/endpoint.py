@@ -18,6 +18,7 @@ from ..addresses import origin, validate_base_url, validate_endpoint_name
 from ..client import MideyeClient, Texts
 from ..conf import app_settings
 from ..exceptions import NoEndpoint
+from ..purposes import STEP_UP, TEST
 from .api_key import IN_USE, ApiKey
 
 #: What administrators enter for the buttons, so that the catalogues have it.
@@ -46,6 +47,8 @@ def check_base_url(url: str) -> None:
 
 
 class EndpointManager(models.Manager["Endpoint"]):
+    """Finds the endpoint to call, also where the settings alone know of one."""
+
     def named(self, name: str = "") -> Endpoint:
         """
         Return the enabled endpoint of that name, or the default one for ``""``.
@@ -182,7 +185,7 @@ class Endpoint(models.Model):
         # Evaluated for its lock only.
         list(Endpoint.objects.select_for_update().filter(pk=self.pk).values_list("pk"))
 
-    def key(self, purpose: str = "step-up") -> ApiKey | None:
+    def key(self, purpose: str = STEP_UP) -> ApiKey | None:
         """
         Return the key to call with, ``None`` where ``MAGICLINK_API_KEY`` is it.
 
@@ -192,7 +195,7 @@ class Endpoint(models.Model):
         if self._state.adding:
             return None
         keys = self.keys.filter(retired=None)
-        if purpose == "test":
+        if purpose == TEST:
             key = keys.order_by(F("activated").desc(nulls_first=True)).first()
         else:
             key = keys.filter(IN_USE).first()

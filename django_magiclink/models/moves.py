@@ -54,6 +54,8 @@ def _moving_to(target: Status, now: datetime) -> tuple[Q, dict[str, Any]]:
 
 
 class ApprovalQuerySet(models.QuerySet["Approval"]):
+    """The only way to change where an approval stands, and to find a grant."""
+
     def primary(self) -> ApprovalQuerySet:
         """Read from the database that is written to: a replica lags."""
         return self.using(router.db_for_write(self.model))

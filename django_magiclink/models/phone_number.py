@@ -17,6 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 from ..conf import app_settings
 from ..exceptions import NoPhone
 from ..phones import mask, parse
+from ..purposes import ENROL, STEP_UP
 
 logger = logging.getLogger("django_magiclink")
 
@@ -33,7 +34,9 @@ def _read(user: Any, number: Any) -> str | None:
 
 
 class PhoneNumberManager(models.Manager["PhoneNumber"]):
-    def of(self, user: Any, purpose: str = "step-up") -> str:
+    """Knows which number a user is asked on, wherever the site keeps numbers."""
+
+    def of(self, user: Any, purpose: str = STEP_UP) -> str:
         """
         Return the E.164 number that approvals of ``user`` go to.
 
@@ -48,16 +51,14 @@ class PhoneNumberManager(models.Manager["PhoneNumber"]):
             raise NoPhone from None
 
     @sensitive_variables("number", "numbers", "read", "found")
-    def of_all(
-        self, users: Collection[Any], purpose: str = "step-up"
-    ) -> dict[Any, str]:
+    def of_all(self, users: Collection[Any], purpose: str = STEP_UP) -> dict[Any, str]:
         """Return the numbers of those ``users`` for whom one counts, by their key."""
         lookup = app_settings.GET_PHONE_NUMBER
         numbers: Iterable[tuple[Any, Any]]
-        if purpose == "enrol" or lookup is None:
+        if purpose == ENROL or lookup is None:
             rows = self.filter(user__in=[user.pk for user in users])
             column = "pending_number"
-            if purpose != "enrol":
+            if purpose != ENROL:
                 rows, column = rows.filter(verified_at__isnull=False), "number"
             numbers = rows.values_list("user_id", column)
         else:

@@ -23,12 +23,10 @@ from ..binding import NONCE_KEY, bind, session_hash
 from ..conf import app_settings
 from ..limits import longest_wait
 from ..models import Approval
+from ..purposes import PASSWORDLESS
 from ..recording import TYPE_WITHIN
 from ..status import Status
 from ..wanted import Wanted
-
-#: What such an approval is for; no guard looks for it.
-PURPOSE = "passwordless"
 
 #: What the code of a login may be.
 LOGIN_CODE = '"type" or "show"'
@@ -64,7 +62,7 @@ class Attempt:
     def of(cls, name: str) -> Attempt:
         """Begin one for ``name``, which has asked no phone yet."""
         mode = _mode()
-        timeout = longest_wait(PURPOSE, app_settings.TIMEOUT)
+        timeout = longest_wait(PASSWORDLESS, app_settings.TIMEOUT)
         return cls(
             pk=uuid.uuid4(),
             nonce=secrets.token_urlsafe(32),
@@ -125,19 +123,19 @@ class Attempt:
     def wanted(self, user: Any, asker: str = "") -> Wanted:
         """Return the approval of ``user`` that finishes it, asked for by ``asker``."""
         return Wanted(
-            purpose=PURPOSE,
-            scope=PURPOSE,
+            purpose=PASSWORDLESS,
+            scope=PASSWORDLESS,
             max_age=0,
             endpoint="",
-            timeout=longest_wait(PURPOSE, app_settings.TIMEOUT),
+            timeout=longest_wait(PASSWORDLESS, app_settings.TIMEOUT),
             code=self.code_mode,
             text=_text(user, asker),
             session_hash=session_hash(self._session()),
             binding=bind(
-                purpose=PURPOSE,
+                purpose=PASSWORDLESS,
                 user=user,
                 session=self._session(),
-                scope=PURPOSE,
+                scope=PASSWORDLESS,
                 endpoint="",
                 code=self.code_mode,
                 digest="",
@@ -155,7 +153,7 @@ class Attempt:
 
     def _rows(self) -> QuerySet[Approval]:
         rows = Approval.objects.primary().select_related("user")
-        mine = rows.filter(pk=self.pk, purpose=PURPOSE)
+        mine = rows.filter(pk=self.pk, purpose=PASSWORDLESS)
         return mine.filter(session_hash=session_hash(self._session()))
 
     def _session(self) -> SessionBase:

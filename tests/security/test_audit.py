@@ -10,7 +10,6 @@ from django.contrib import admin as django_admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.db.models import CharField
 from django.test import Client
@@ -25,27 +24,6 @@ from django_magiclink.status import Status
 
 LIST = "/admin/django_magiclink/approval/"
 NOW = datetime(2030, 5, 17, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def admin(db):
-    client = Client()
-    client.force_login(get_user_model().objects.create_superuser("root"))
-    return client
-
-
-@pytest.fixture
-def staff(db):
-    """Return a client of staff who have only these permissions."""
-
-    def make(*codenames):
-        user = get_user_model().objects.create_user("staff", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return make
 
 
 def make(**values):

@@ -12,7 +12,8 @@ from django_magiclink.conf import DEFAULT_LIMITS
 from django_magiclink.exceptions import CallError, Limited
 from django_magiclink.models import ApiKey, Approval, Endpoint, PhoneNumber
 from django_magiclink.sandbox import FAULTS, Sandbox
-from django_magiclink.transport import Call, ssl_context
+from django_magiclink.sockets import ssl_context
+from django_magiclink.transport import Call
 
 from ..test_start import HTML, TEN, submit
 from .artefacts import Stage

@@ -16,7 +16,7 @@ import pytest
 import requests
 import urllib3
 
-from django_magiclink import __version__, transport
+from django_magiclink import __version__, sockets, transport
 from django_magiclink.client import MideyeClient, Texts
 from django_magiclink.exceptions import NotSent, Unanswered
 from django_magiclink.status import Status
@@ -320,7 +320,7 @@ def test_a_connection_that_was_just_reset_gets_nothing_in_the_clear(
     server = serve(stalls)
     url = f"https://localhost:{server.port}"
     for name in ("getpeername", "recv"):
-        monkeypatch.setattr(transport._TLSSocket, name, not_connected)
+        monkeypatch.setattr(sockets.TLSSocket, name, not_connected)
 
     assert failure(server, NotSent, url=url, ca_pem=tls.ca_pem).kind == "tls"
     assert not server.requests
@@ -499,14 +499,14 @@ def test_a_request_that_left_in_part_may_have_arrived(serve, monkeypatch):
     server = serve(stalls, reads=False)
     server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 1.0)
-    dial = transport._dial
+    dial = transport.dial
 
     def dial_with_a_small_buffer(*args):
         sock = dial(*args)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         return sock
 
-    monkeypatch.setattr(transport, "_dial", dial_with_a_small_buffer)
+    monkeypatch.setattr(transport, "dial", dial_with_a_small_buffer)
 
     error = failure(server, Unanswered, texts=Texts(sms="x" * 300_000))
 
@@ -594,11 +594,11 @@ def test_threads_share_one_context(authority, monkeypatch, tmp_path, given):
         "nothing": ("", ""),
     }
     loads = count(monkeypatch, ssl.SSLContext, "load_verify_locations")
-    transport._make_context.cache_clear()
+    sockets._make_context.cache_clear()
 
     with ThreadPoolExecutor(16) as pool:
         contexts = set(
-            pool.map(lambda _: transport.ssl_context(*options[given]), range(200))
+            pool.map(lambda _: sockets.ssl_context(*options[given]), range(200))
         )
 
     assert len(contexts) == 1
@@ -607,7 +607,7 @@ def test_threads_share_one_context(authority, monkeypatch, tmp_path, given):
 
 @pytest.mark.covers("R37")
 def test_a_context_verifies_and_asks_for_tls_1_2():
-    context = transport.ssl_context("", "")
+    context = sockets.ssl_context("", "")
 
     assert context.verify_mode == ssl.CERT_REQUIRED
     assert context.check_hostname
@@ -634,7 +634,7 @@ def test_many_wait_at_once_without_loading_certificates_again(serve, tls, monkey
         replies()(server, connection)
 
     server = serve(script, tls=tls)
-    transport.ssl_context("", tls.ca_pem)
+    sockets.ssl_context("", tls.ca_pem)
     loads = count(monkeypatch, ssl.SSLContext, "load_verify_locations")
     protocols = count(monkeypatch, ssl.SSLContext, "set_alpn_protocols")
     before = threading.active_count()

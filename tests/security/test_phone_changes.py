@@ -237,15 +237,8 @@ def test_strangers_are_not_rung_at_will(newcomer, endpoint, sandbox):
     assert rung(sandbox) == [NEW]
 
 
-@pytest.fixture
-def staff(db):
-    client = Client()
-    client.force_login(get_user_model().objects.create_superuser("root"))
-    return client
-
-
 def test_staff_change_a_number_with_a_reason(
-    staff, browser, sandbox, endpoint, notices
+    admin, browser, sandbox, endpoint, notices
 ):
     browser.approve(browser.get("/payroll/"), sandbox)
     phone = PhoneNumber.objects.get()
@@ -257,10 +250,10 @@ def test_staff_change_a_number_with_a_reason(
         "verified_at_1": f"{now:%H:%M:%S}",
     }
 
-    without = staff.post(f"{ADMIN}/{phone.pk}/change/", entered)
+    without = admin.post(f"{ADMIN}/{phone.pk}/change/", entered)
     assert "This field is required" in without.text
     assert number_of(phone.user) == NUMBER
-    staff.post(
+    admin.post(
         f"{ADMIN}/{phone.pk}/change/", entered | {"reason": "Lost it, seen in person"}
     )
 
@@ -272,31 +265,31 @@ def test_staff_change_a_number_with_a_reason(
     assert [(name, kind) for name, kind, _ in notices] == [("anna", "phone_changed")]
 
 
-def test_staff_take_a_number_away_with_a_reason(staff, browser, endpoint, notices):
+def test_staff_take_a_number_away_with_a_reason(admin, browser, endpoint, notices):
     phone = PhoneNumber.objects.get()
     entered = {"number": NUMBER, "reason": "[Lost]"}
 
-    staff.post(f"{ADMIN}/{phone.pk}/change/", entered)
+    admin.post(f"{ADMIN}/{phone.pk}/change/", entered)
 
     assert browser.get("/payroll/").json()["reason"] == "no_phone"
     assert [kind for _name, kind, _details in notices] == ["phone_changed"]
     assert LogEntry.objects.get().get_change_message() == "Reason: [Lost]"
 
 
-def test_a_number_is_not_deleted_without_a_reason(staff, user):
+def test_a_number_is_not_deleted_without_a_reason(admin, user):
     phone = PhoneNumber.objects.get()
     chosen = {"action": "delete_selected", "_selected_action": phone.pk}
 
-    page = staff.post(f"{ADMIN}/{phone.pk}/delete/", {"post": "yes"}, follow=True)
-    staff.post(f"{ADMIN}/", chosen | {"post": "yes"})
+    page = admin.post(f"{ADMIN}/{phone.pk}/delete/", {"post": "yes"}, follow=True)
+    admin.post(f"{ADMIN}/", chosen | {"post": "yes"})
 
     assert "To take a phone away" in page.text
     assert f"{phone.pk}/delete/" not in page.text
     assert PhoneNumber.objects.exists()
 
 
-def test_a_user_is_deleted_with_the_phone(staff, user):
-    staff.post(f"/admin/auth/user/{user.pk}/delete/", {"post": "yes"})
+def test_a_user_is_deleted_with_the_phone(admin, user):
+    admin.post(f"/admin/auth/user/{user.pk}/delete/", {"post": "yes"})
 
     assert not PhoneNumber.objects.exists()
 
@@ -309,12 +302,12 @@ def test_a_notice_waits_for_the_change_to_be_committed(user, notices):
     assert notices == []
 
 
-def test_a_number_stays_with_its_user(staff, user):
+def test_a_number_stays_with_its_user(admin, user):
     bo = get_user_model().objects.create_user("bo")
     phone = PhoneNumber.objects.get()
     entered = {"user": bo.pk, "number": NUMBER, "reason": "Theirs now"}
 
-    staff.post(f"{ADMIN}/{phone.pk}/change/", entered)
+    admin.post(f"{ADMIN}/{phone.pk}/change/", entered)
 
     assert PhoneNumber.objects.get().user == user
 

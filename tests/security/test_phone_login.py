@@ -77,10 +77,6 @@ def with_second_step(settings):
     settings.MAGICLINK_RULES = [{"all": True, "scope": "login", "max_age": "session"}]
 
 
-def attempt_of(browser):
-    return browser.cookies["magiclink_login"].value.partition(":")[0]
-
-
 def who(browser):
     return browser.session.get(SESSION_KEY)
 
