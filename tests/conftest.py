@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 import time
 
@@ -15,11 +17,27 @@ from django_magiclink.sandbox import Sandbox
 from django_magiclink.status import UNDECIDED
 
 from .browsers import launched
-from .demo import Demo
+from .demo import ROOT, Demo
 from .models import Run
 from .servers import PostgreSQL, Sites
 
 NUMBER = "+46701740605"
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory):
+    """The folder with the sdist, and with the wheel that was made from it."""
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder]
+    done = subprocess.run(build, capture_output=True, cwd=ROOT, text=True)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(dist):
+    [wheel] = dist.glob("*.whl")
+    return wheel
 
 
 @pytest.fixture

@@ -469,7 +469,10 @@ def lines_of(text):
 
 
 #: For those who look after a site: about its settings, not about the bank.
-KEEPING = ("audit", "dashboard", "deploy", "endpoints", "languages")
+KEEPING = (
+    *("audit", "dashboard", "deploy", "endpoints", "languages"),
+    *("monitoring", "postgresql", "proxy", "vault"),
+)
 
 
 @pytest.mark.parametrize(

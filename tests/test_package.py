@@ -1,13 +1,8 @@
 """The package as it is released, and README.md followed to the letter with it."""
 
-import os
 import re
-import shlex
-import subprocess
 import sys
 import tarfile
-import time
-from contextlib import contextmanager
 from email.parser import Parser
 from pathlib import Path
 from zipfile import ZipFile
@@ -19,37 +14,15 @@ from django_magiclink import __version__
 from django_magiclink.sandbox import Sandbox
 
 from .needs import newer_python
+from .newcomers import NAME, PATIENCE, Newcomer
+from .pages import parts_of
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
-NAME = "django-mideye-magiclink"
 NUMBER = "+46701740605"
+RUNSERVER = "python manage.py runserver --noreload 127.0.0.1:0"
 PASSWORD = "correct horse battery"
-#: Seconds for a step, on a machine that has much else to do.
-PATIENCE = 180
-
-
-def run(*command, **options):
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=PATIENCE, **options
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-
-
-@pytest.fixture(scope="session")
-def dist(tmp_path_factory):
-    """The folder with the sdist, and with the wheel that was made from it."""
-    folder = tmp_path_factory.mktemp("dist")
-    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder]
-    run(*build, cwd=ROOT)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def wheel(dist):
-    [wheel] = dist.glob("*.whl")
-    return wheel
 
 
 @pytest.fixture
@@ -100,80 +73,6 @@ def test_the_core_needs_five_packages(metadata):
     assert names == {"cryptography", "django", "phonenumbers", "requests", "urllib3"}
 
 
-class Newcomer:
-    """Somebody with a fresh project who does what the README says."""
-
-    def __init__(self, folder, python):
-        self.folder = folder
-        run(python, "-m", "venv", folder / "venv")
-        self.log = folder / "server.log"
-        # Nothing of the tests' own Python and Django.
-        self.environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("DJANGO_", "PYTHON", "MIDEYE_", "COV_"))
-        } | {
-            "PATH": f"{folder / 'venv/bin'}{os.pathsep}{os.environ['PATH']}",
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "PYTHONUNBUFFERED": "1",
-        }
-
-    def run(self, line, **environment):
-        run(
-            *shlex.split(line),
-            cwd=self.folder,
-            env=self.environment | environment,
-        )
-
-    def follow_readme(self):
-        """Run each command, and add each block to the file that is named above it."""
-        section = (ROOT / "README.md").read_text().split("\n## ")
-        [steps] = [text for text in section if text.startswith("Add it to your")]
-        blocks = re.findall(
-            r"(?:In `(\w+\.py)`:\n\n)?```(\w+)\n(.*?)```", steps, re.DOTALL
-        )
-        for file, language, text in blocks:
-            if language == "console":
-                for line in text.splitlines():
-                    # The package is there by now: nobody else's of that name comes.
-                    self.run(line, PIP_NO_INDEX="1")
-            elif file:
-                self.add(file, text)
-
-    def add(self, file, text):
-        with (self.folder / "mysite" / file).open("a") as opened:
-            opened.write(f"\n\n{text}")
-
-    @contextmanager
-    def serve(self, sandbox):
-        """Yield the address of the site, which talks to ``sandbox``."""
-        with self.log.open("w") as log:
-            self.server = subprocess.Popen(
-                ["python", "manage.py", "runserver", "--noreload", "127.0.0.1:0"],
-                cwd=self.folder,
-                env=self.environment
-                | {"MIDEYE_URL": sandbox.url, "MIDEYE_API_KEY": sandbox.api_key},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            yield self.wait_for(self.address)[1]
-        finally:
-            self.server.terminate()
-            self.server.wait(PATIENCE)
-
-    def address(self):
-        return re.search(r"server at (http://127\.0\.0\.1:\d+/)", self.log.read_text())
-
-    def wait_for(self, condition):
-        end = time.monotonic() + PATIENCE
-        while not (found := condition()):
-            running = self.server.poll() is None
-            assert running and time.monotonic() < end, self.log.read_text()
-            time.sleep(0.1)
-        return found
-
-
 @pytest.mark.parametrize(
     ("find_python", "django"),
     [
@@ -184,23 +83,31 @@ class Newcomer:
     ],
 )
 def test_the_steps_of_the_readme_guard_a_view(wheel, tmp_path, find_python, django):
-    newcomer = Newcomer(tmp_path, find_python())
-    newcomer.run(f"pip install --quiet --no-compile django~={django}.0 {wheel}")
-    newcomer.run("django-admin startproject mysite .")
-    newcomer.follow_readme()
-    # The readers' servers have TLS.
-    newcomer.add("settings.py", "MAGICLINK_SANDBOX = True\n")
-    newcomer.run(
-        "python manage.py createsuperuser --noinput --username=anna --email=",
-        DJANGO_SUPERUSER_PASSWORD=PASSWORD,
-    )
+    blocks = parts_of((ROOT / "README.md").read_text())["Add it to your project"]
+    with Newcomer(tmp_path, wheel, find_python()) as newcomer:
+        newcomer.run("python3 -m venv .venv && . .venv/bin/activate")
+        newcomer.run(f"pip install django~={django}.0 {NAME}")
+        newcomer.run("django-admin startproject mysite .")
+        newcomer.follow(blocks, within="mysite")
+        # The readers' servers have TLS.
+        newcomer.add("mysite/settings.py", "MAGICLINK_SANDBOX = True\n")
+        newcomer.run(
+            "python manage.py createsuperuser --noinput --username=anna --email=",
+            DJANGO_SUPERUSER_PASSWORD=PASSWORD,
+        )
+        with Sandbox() as sandbox, requests.Session() as browser:
+            newcomer.start(
+                f". .venv/bin/activate; {RUNSERVER}",
+                MIDEYE_URL=sandbox.url,
+                MIDEYE_API_KEY=sandbox.api_key,
+            )
+            site = newcomer.wait_for(lambda: address(newcomer))[1]
+            walk(browser, site, sandbox, newcomer)
 
-    with (
-        Sandbox() as sandbox,
-        newcomer.serve(sandbox) as site,
-        requests.Session() as browser,
-    ):
-        walk(browser, site, sandbox, newcomer)
+
+def address(newcomer):
+    pattern = r"server at (http://127\.0\.0\.1:\d+/)"
+    return re.search(pattern, newcomer.log.read_text())
 
 
 def walk(browser, site, sandbox, newcomer):
