@@ -115,6 +115,7 @@ def test_the_pages_fit_a_small_screen_and_a_keyboard(chrome, demo, scheme):
     wide = "document.documentElement.scrollWidth"
 
     first = page.evaluate(wide)
+    expect(page.get_by_label("Phone number or user name")).to_be_focused()
     page.keyboard.type(NOBODY)
     page.keyboard.press("Enter")
     expect(page.get_by_label("Code:")).to_be_visible()

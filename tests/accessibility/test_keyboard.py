@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from django_magiclink.models import Approval
 
 from ..conftest import NUMBER
+from ..servers import until
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.django_db(transaction=True)]
 
@@ -153,7 +154,7 @@ def test_a_dialog_keeps_the_focus_and_gives_it_back(host, sandbox):
 
     expect(host.get_by_role("dialog")).to_have_count(0)
     assert focused(host) == "Send"
-    assert Approval.objects.get().status == "cancelled"
+    until(lambda: Approval.objects.get().status == "cancelled")
 
 
 def test_a_dialog_that_is_closed_gives_the_focus_back(host, sandbox):
