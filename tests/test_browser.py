@@ -183,6 +183,9 @@ def test_a_cancelled_payment_is_not_booked(page, phone, demo):
     payee = f"Cancelled {page.script}"
     fill_in(page, demo, payee)
     ask(page)
+    # One that is cancelled before a worker takes it rings nowhere.
+    phone.goto(demo.phone)
+    expect(phone.locator("main")).to_contain_text(payee)
 
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("status")).to_contain_text("You cancelled")
