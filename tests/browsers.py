@@ -2,9 +2,12 @@
 
 from contextlib import contextmanager
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from .needs import chromium
+
+# A machine with much else to do is slow, and no page is wrong for that.
+expect.set_options(timeout=20_000)
 
 FLAGS = ["--no-sandbox", "--disable-background-networking"]
 _HIDE = """hidden => {
