@@ -33,6 +33,10 @@ def _is_list(value: object) -> bool:
     return isinstance(value, (list, tuple))
 
 
+def _is_list_of_texts(value: Any) -> bool:
+    return _is_list(value) and all(map(_is_text, value))
+
+
 def _is_collection(value: object) -> bool:
     return isinstance(value, (list, tuple, set, frozenset))
 
@@ -63,17 +67,11 @@ RULES: dict[str, tuple[_Valid, str]] = {
         lambda value: value == "" or (_is_text(value) and Path(value).is_file()),
         "the path of a PEM file that can be read, or empty",
     ),
-    "ALLOWED_SERVERS": (
-        lambda value: _is_list(value) and all(map(_is_text, value)),
-        "a list of host names",
-    ),
+    "ALLOWED_SERVERS": (_is_list_of_texts, "a list of host names"),
     "TIMEOUT": (is_timeout, "15 to 300 seconds"),
     "MAX_AGE": (is_max_age, MAX_AGE),
     "RULES": (_is_list, "a list of dicts, one a rule"),
-    "EXEMPT": (
-        lambda value: _is_list(value) and all(map(_is_text, value)),
-        "a list of names of views",
-    ),
+    "EXEMPT": (_is_list_of_texts, "a list of names of views"),
     "CODE": (is_code, CODE),
     "PASSWORDLESS_CODE": (is_login_code, LOGIN_CODE),
     "DISPATCHER": (_is_dispatcher, "the dotted path of a BaseDispatcher"),
@@ -103,7 +101,7 @@ RULES: dict[str, tuple[_Valid, str]] = {
         'a list of "lock", "sessions" or neither',
     ),
     "FIELD_KEYS": (
-        lambda value: _is_list(value) and all(map(_is_text, value)),
+        _is_list_of_texts,
         "a list of keys made with 'manage.py magiclink_field_key'",
     ),
     "KEY_ISSUER": (_is_callable, "a callable, its dotted path, or None"),
