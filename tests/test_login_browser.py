@@ -53,9 +53,7 @@ def test_a_login_in_two_steps_from_one_account_to_another(page, demo, chrome):
     phone.close()
 
     # Without a script the page looks again every three seconds.
-    expect(page.get_by_role("heading", level=1)).to_have_text(
-        "Invoices", timeout=20_000
-    )
+    expect(page.get_by_role("heading", level=1)).to_have_text("Invoices")
     assert page.url == f"{demo.site}invoices/"
 
 
@@ -91,7 +89,7 @@ def test_a_customer_without_the_app_types_no_code_and_taps_once(
     without_app.locator("[value=accept]").click()
 
     heading = page.get_by_role("heading", level=1)
-    expect(heading).to_have_text("Invoices", timeout=20_000)
+    expect(heading).to_have_text("Invoices")
     for path in ("payment-file/", "orders/", ""):
         page.goto(demo.site + path)
         expect(heading).not_to_contain_text("Step 2")

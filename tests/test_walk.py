@@ -121,7 +121,7 @@ def test_the_cards_open_after_an_accept(anna):
     anna.page.click("nav >> text=Cards")
     shown = anna.answer("accept")
 
-    expect(anna.page.locator("h1")).to_have_text("Cards", timeout=10_000)
+    expect(anna.page.locator("h1")).to_have_text("Cards")
     expect(anna.page.locator("article").first).to_contain_text("7306")
     assert "Show your cards and their PINs" in shown
 
@@ -161,11 +161,11 @@ def test_a_first_phone_is_asked_whether_it_is_ones_own(bo):
     shown = bo.answer("accept")
 
     message = "From now on we ask this phone."
-    expect(bo.page.locator(".messages")).to_have_text(message, timeout=10_000)
+    expect(bo.page.locator(".messages")).to_have_text(message)
     assert "Approve as bo with this phone from now on." in shown
     bo.page.click("nav >> text=Payroll")
     bo.answer("accept")
-    expect(bo.page.locator("h1")).to_have_text("Payroll", timeout=10_000)
+    expect(bo.page.locator("h1")).to_have_text("Payroll")
 
 
 def test_contact_details_are_kept_in_the_form_until_they_are_approved(anna):

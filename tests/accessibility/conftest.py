@@ -106,7 +106,7 @@ def state(page):
 
     def state(expected):
         card = page.locator("[data-magiclink-card]")
-        expect(card).to_have_attribute("data-state", expected, timeout=15_000)
+        expect(card).to_have_attribute("data-state", expected)
 
     return state
 
@@ -117,6 +117,6 @@ def ask(page, press):
 
     def ask(says="Answer on your phone"):
         press("Ask my phone")
-        expect(page.get_by_role("status")).to_contain_text(says, timeout=15_000)
+        expect(page.get_by_role("status")).to_contain_text(says)
 
     return ask

@@ -99,7 +99,7 @@ def test_a_transfer_without_a_mouse(bank, phone, demo):
     answer(phone, demo, "accept")
 
     assert order == ["Check again", "Cancel"]
-    expect(bank).to_have_url(demo.site, timeout=15_000)
+    expect(bank).to_have_url(demo.site)
     expect(bank.get_by_role("status")).to_contain_text("Paid: 7.25 SEK to By keyboard")
 
 
@@ -108,7 +108,7 @@ def test_the_focus_stays_when_what_had_it_goes(bank, phone, demo):
 
     tab_to(bank, "Check again")
     answer(phone, demo, "reject")
-    expect(bank.get_by_role("status")).to_contain_text("You declined", timeout=15_000)
+    expect(bank.get_by_role("status")).to_contain_text("You declined")
     heading = bank.evaluate(FOCUS)
 
     assert heading["tag"] == "h1"
@@ -159,7 +159,7 @@ def test_a_dialog_keeps_the_focus_and_gives_it_back(host, sandbox):
 
 def test_a_dialog_that_is_closed_gives_the_focus_back(host, sandbox):
     sandbox.reject(NUMBER)
-    expect(host.get_by_role("dialog")).to_contain_text("You declined", timeout=15_000)
+    expect(host.get_by_role("dialog")).to_contain_text("You declined")
 
     tab_to(host, "Close")
     host.keyboard.press("Space")

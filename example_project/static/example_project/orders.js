@@ -4,6 +4,9 @@ const section = document.querySelector("#orders");
 const status = section.querySelector("[data-status]");
 const token = section.querySelector("[name=csrfmiddlewaretoken]").value;
 
+// A click before this script is there would be lost.
+for (const button of section.querySelectorAll("button")) button.disabled = false;
+
 section.addEventListener("click", async ({ target }) => {
   const button = target.closest("button");
   if (!button) return;
