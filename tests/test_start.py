@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from django_magiclink import approvals
+from django_magiclink.dispatchers.thread import ThreadDispatcher
 from django_magiclink.models import Approval, Endpoint, PhoneNumber
 from django_magiclink.status import Status
 
@@ -314,6 +315,17 @@ def test_the_status_of_a_deadline_that_passed_is_expired(browser, started, sandb
     assert body["status"] == "expired"
     assert body["final"]
     assert body["expires_in"] == 0
+
+
+def test_a_prompt_that_was_never_sent_is_told_as_such(browser, endpoint, monkeypatch):
+    monkeypatch.setattr(ThreadDispatcher, "dispatch", lambda self, pk: None)
+    started = browser.start(browser.get("/payroll/"))
+
+    with time_machine.travel(timezone.now() + timedelta(seconds=31)):
+        body = browser.get(started.json()["status_url"]).json()
+
+    assert (body["status"], body["final"]) == ("expired", True)
+    assert body["message"].startswith("Your phone could not be asked in time.")
 
 
 def test_a_cancelled_approval_grants_nothing(browser, started, sandbox, runs):
