@@ -239,6 +239,8 @@ def test_a_flood_of_unknown_numbers_rings_nobody_and_leaves_nothing(sites, midey
     site = site_of(sites, workers=2, threads=32)
     [victim] = site.crowd(1)
     mideye.reset()
+    # What other tests have begun within this minute counts for everybody.
+    site.database.query("DELETE FROM django_magiclink_approval RETURNING id")
     tables = ("approval", "phonenumber")
     sizes = [f"django_magiclink_{name}" for name in tables] + ["django_session"]
     before = [site.database.count(name) for name in sizes]
@@ -265,5 +267,5 @@ def test_a_flood_of_unknown_numbers_rings_nobody_and_leaves_nothing(sites, midey
     assert done < FLOOD
     assert opened.status == 200
     assert statuses == {303}
-    assert len(mideye.calls) == 2, site.said()
+    assert len(mideye.calls) == 2
     assert [site.database.count(name) for name in sizes] == [before[0] + 2, *before[1:]]

@@ -17,8 +17,6 @@ from .world import KeptJobs, fetch
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
-    # Half of its time would be the tracer's, and other tests show the same lines.
-    pytest.mark.no_cover,
     pytest.mark.covers("R01", "R03", "R04", "R05", "R06", "R07"),
     pytest.mark.covers("R08", "R12", "R21", "R44", "R45"),
 ]
