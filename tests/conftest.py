@@ -1,3 +1,4 @@
+import gc
 import subprocess
 import sys
 import threading
@@ -40,14 +41,32 @@ def wheel(dist):
     return wheel
 
 
+def pytest_collection_finish():
+    # All that is loaded by now stays; to look through it takes a tenth of the time.
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(items):
     # What takes minutes first: processes that share the files then end together.
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    paths = {item.path for item in slow}
-    items.sort(key=lambda item: item.path not in paths)
-    # Half of its time would be the tracer's, and other tests show the same lines.
-    for item in slow:
-        item.add_marker("no_cover")
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    if not item.get_closest_marker("slow"):
+        return (yield)
+    # Half of its time would be coverage's, to which other tests show the same lines.
+    # The marker of pytest-cov does nothing in a process of xdist's.
+    tracers = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracers[0])
+        threading.settrace(tracers[1])
 
 
 @pytest.fixture

@@ -34,10 +34,7 @@ def page(chrome):
     context = chrome.new_context()
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
     yield page
-    # As it is without this, for the tests that follow.
-    expect.set_options(timeout=5_000)
     context.close()
 
 

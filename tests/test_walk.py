@@ -113,6 +113,8 @@ def balance(visit, number):
 
 def stay(page):
     """Mark the page, so that a reload is noticed."""
+    # A button that is pressed before the scripts are there sends its form itself.
+    page.wait_for_load_state()
     page.evaluate("window.stayed = true")
     return lambda: page.evaluate("window.stayed === true")
 
