@@ -1,4 +1,3 @@
-import gc
 import subprocess
 import sys
 import threading
@@ -39,12 +38,6 @@ def dist(tmp_path_factory):
 def wheel(dist):
     [wheel] = dist.glob("*.whl")
     return wheel
-
-
-def pytest_collection_finish():
-    # All that is loaded by now stays; to look through it takes a tenth of the time.
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_collection_modifyitems(items):

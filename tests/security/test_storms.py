@@ -86,7 +86,7 @@ def give_up(visitor, refused, started):
 @pytest.mark.covers("R05", "R07", "A24")
 @pytest.mark.parametrize(
     ("kind", "starts"),
-    [("sqlite", 300), pytest.param("postgres", 2_000, marks=NEEDS)],
+    [("sqlite", 500), pytest.param("postgres", 2_000, marks=NEEDS)],
 )
 def test_starts_while_earlier_ones_end_ring_one_at_a_time(site, sandbox, starts):
     visitors = crowd(site)

@@ -108,7 +108,7 @@ def test_without_a_broker_the_page_hears_it_at_once(site, sandbox, redis, worker
     failed = "a.status = 'failed' AND a.error_kind = 'dispatch' AND a.live_slot IS NULL"
 
     assert (started.status, started.json["reason"]) == (503, "busy")
-    # Celery itself would try again.
+    # The connection of Celery itself would try a hundred times.
     assert seconds < 5
     assert visitor.approvals(failed) == 1
     with worker:
