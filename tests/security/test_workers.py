@@ -96,21 +96,23 @@ def test_the_broker_carries_the_id_of_an_approval_and_nothing_else(
 
 @pytest.mark.covers("R44", "A46")
 def test_without_a_broker_the_page_hears_it_at_once(site, sandbox, redis, worker):
-    visitor = site.visitor()
-    refused = visitor.get("/once/")
+    visitors = [site.visitor() for _ in range(3)]
+    refusals = [visitor.get("/once/") for visitor in visitors]
+    started, seconds = [], []
     redis.down()
     try:
-        begin = time.monotonic()
-        started = visitor.start(refused)
-        seconds = time.monotonic() - begin
+        for visitor, refused in zip(visitors, refusals, strict=True):
+            begin = time.monotonic()
+            started.append(visitor.start(refused))
+            seconds.append(time.monotonic() - begin)
     finally:
         redis.up()
     failed = "a.status = 'failed' AND a.error_kind = 'dispatch' AND a.live_slot IS NULL"
 
-    assert (started.status, started.json["reason"]) == (503, "busy")
-    # The connection of Celery itself would try a hundred times.
-    assert seconds < 5
-    assert visitor.approvals(failed) == 1
+    assert {(each.status, each.json["reason"]) for each in started} == {(503, "busy")}
+    # The quickest, as a machine with much else to do may be late once.
+    assert min(seconds) < 1
+    assert [visitor.approvals(failed) for visitor in visitors] == [1, 1, 1]
     with worker:
         visitor.approve("/once/", sandbox)
     assert visitor.get("/once/").status == 200
