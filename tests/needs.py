@@ -16,8 +16,8 @@ ALL = os.environ.get("MAGICLINK_TEST_ALL") == "1"
 def chromium():
     """The path of a Chromium or Chrome."""
     # The first has no window to draw and takes half of the time.
-    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-    return next(filter(None, map(shutil.which, (*names, "chrome"))), None)
+    names = "chromium-headless-shell chromium chromium-browser google-chrome chrome"
+    return next(filter(None, map(shutil.which, names.split())), None)
 
 
 def postgres():

@@ -35,7 +35,7 @@ FLOOD = 10_000
 BUSY, LOAD, MOST_WHEN_BUSY = 50, 40, 0.65
 #: Seconds after which a start has taken more than one step.
 LATE = 1.5
-#: Walks at a time: more would wait for each other, and not for the site's clock.
+#: Walks at a time, fewer than the site has threads.
 WALKERS = 10
 CSRF = "c" * 32
 WITHOUT_LIMITS = json.dumps(dict.fromkeys(DEFAULT_LIMITS))
